@@ -1,0 +1,1 @@
+"""Scores, reasons and the at-risk list, in batch and over HTTP."""

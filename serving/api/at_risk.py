@@ -1,0 +1,127 @@
+"""GET /v1/at-risk: the ranked list in pages, as JSON or CSV."""
+
+import base64
+import binascii
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import URL
+from starlette.responses import Response
+
+from serving.api.answers import json_answer, origin, served_now
+from serving.api.problems import Problem
+from serving.api.schemas import AtRiskAnswer
+from serving.at_risk import LIST_COLUMNS, list_row
+from serving.online import ListFilter, OnlineSnapshot
+from serving.scoring import RiskTier
+from serving.served import Served
+from serving.tables import csv_text
+
+router = APIRouter()
+
+
+class ListQuery(BaseModel):
+    """The query string of the at-risk list; an unknown parameter is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tier: RiskTier | None = None
+    min_value: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    """Smallest value at risk, in the answer's currency."""
+    min_probability: Annotated[float | None, Field(ge=0, le=1)] = None
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+    cursor: str | None = None
+    """`next_cursor` of the page before."""
+    format: Literal["json", "csv"] | None = None
+    """Overrides the Accept header."""
+
+    @property
+    def filters(self) -> ListFilter:
+        """Which part of the list is asked for."""
+        return ListFilter(self.tier, self.min_value, self.min_probability)
+
+
+@router.get(
+    "/v1/at-risk",
+    response_model=AtRiskAnswer,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    tags=["at-risk list"],
+)
+async def get_at_risk(
+    request: Request,
+    served: Annotated[Served, Depends(served_now)],
+    query: Annotated[ListQuery, Query()],
+) -> Response:
+    """A page of the at-risk list; `Accept: text/csv` or `format=csv` gives CSV.
+
+    Filters narrow the list: a tier, a smallest value at risk, a smallest churn probability.
+    `Link` names the next page in both formats.
+    """
+    snapshot, filters = served.snapshot, query.filters
+    after = _position(query.cursor, snapshot, filters) if query.cursor else 0
+    rows = snapshot.page(filters, after, query.limit + 1)
+    shown = [(rank, orjson.loads(score)) for rank, score in rows[: query.limit]]
+    following = _cursor(snapshot, filters, shown[-1][0]) if len(rows) > query.limit else None
+    headers = {"Vary": "Accept"}
+    if following:
+        headers["Link"] = f'<{_next_url(request.url, following)}>; rel="next"'
+    if _wants_csv(request, query.format):
+        return _csv(served, shown, headers)
+    customers = [{"rank": rank, **record} for rank, record in shown]
+    page = {"customers": customers, "next_cursor": following}
+    return json_answer({**origin(served), **page}, headers)
+
+
+def _wants_csv(request: Request, chosen: str | None) -> bool:
+    if chosen:
+        return chosen == "csv"
+    accepted = [part.split(";")[0].strip() for part in request.headers.get("accept", "").split(",")]
+    return "text/csv" in accepted and "application/json" not in accepted
+
+
+def _csv(
+    served: Served, shown: list[tuple[int, dict[str, Any]]], headers: dict[str, str]
+) -> Response:
+    about = served.snapshot.about
+    rows = (list_row(rank, record, about.cutoff, about.currency) for rank, record in shown)
+    said = {
+        "Setia-Model-Version": about.model_version,
+        "Setia-Generated": "true" if about.generated else "false",
+        "Content-Disposition": 'attachment; filename="at_risk.csv"',
+    }
+    return Response(csv_text(LIST_COLUMNS, rows), 200, {**headers, **said}, "text/csv")
+
+
+def _next_url(url: URL, cursor: str) -> str:
+    """The next page relative to this one, so that it holds behind any proxy."""
+    following = url.include_query_params(cursor=cursor)
+    return f"{following.path}?{following.query}"
+
+
+def _cursor(snapshot: OnlineSnapshot, filters: ListFilter, rank: int) -> str:
+    place = [snapshot.about.snapshot_id, _digest(filters), rank]
+    return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+
+
+def _position(cursor: str, snapshot: OnlineSnapshot, filters: ListFilter) -> int:
+    """The rank after which the cursor reads on."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        made_for, digest, rank = orjson.loads(base64.urlsafe_b64decode(padded))
+    except (ValueError, TypeError, binascii.Error):
+        raise Problem(
+            400, "the cursor is not one of ours; take next_cursor as it was given"
+        ) from None
+    if made_for != snapshot.about.snapshot_id:
+        raise Problem(410, "a newer scoring run has replaced the list; start again without cursor")
+    if digest != _digest(filters) or rank not in range(snapshot.about.customers + 1):
+        raise Problem(400, "the cursor belongs to other filters; keep them the same on every page")
+    return int(rank)
+
+
+def _digest(filters: ListFilter) -> str:
+    return sha256(orjson.dumps(asdict(filters))).hexdigest()[:12]

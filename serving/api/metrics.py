@@ -1,0 +1,62 @@
+"""Prometheus metrics of the service: requests by route, and how old the served scores are.
+
+BentoML's own request metrics would label every path, customer ids included; these name routes.
+"""
+
+import os
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.types import Scope
+
+from serving.served import Served
+
+_PROBES = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Metrics:
+    """The service's measurements, over all workers when PROMETHEUS_MULTIPROC_DIR is set."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._seconds = Histogram(
+            "setia_http_request_duration_seconds",
+            "Time from a request's arrival to the end of its answer.",
+            ["method", "route", "status"],
+            registry=self._registry,
+        )
+        self._cutoff = Gauge(
+            "setia_score_cutoff_timestamp_seconds",
+            "The cutoff of the served scores.",
+            registry=self._registry,
+            multiprocess_mode="livemin",
+        )
+        self._customers = Gauge(
+            "setia_served_customers",
+            "Customers in the served online snapshot.",
+            registry=self._registry,
+            multiprocess_mode="livemin",
+        )
+
+    def answered(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count one answered request under its route's template."""
+        if scope["path"] not in _PROBES:
+            route = getattr(scope.get("route"), "path", "other")
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._seconds.labels(method, route, str(status)).observe(seconds)
+
+    def serving(self, served: Served) -> None:
+        """Note what is served from now on."""
+        about = served.snapshot.about
+        self._customers.set(about.customers)
+        if about.cutoff:
+            self._cutoff.set(about.cutoff.timestamp())
+
+    def text(self) -> bytes:
+        """All measurements in Prometheus text format."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

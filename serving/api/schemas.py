@@ -1,0 +1,161 @@
+"""What the API takes and gives: strict requests, documented answers."""
+
+import sys
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+_LARGEST = sys.float_info.max
+MOST_CUSTOMERS = 10_000
+MOST_EXPLAINED = 500
+"""Customers with features whose reasons one call may ask for; each costs milliseconds."""
+
+
+def _finite_or_text(value: object) -> object:
+    if value is None or isinstance(value, str):
+        return value
+    # A bool is an int to Python, and an int may be too large for a float; inf and NaN fail too.
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST:
+        return value
+    raise ValueError("a feature is a finite number, text or null")
+
+
+CustomerId = Annotated[str, Field(min_length=1, max_length=200)]
+FeatureValue = Annotated[float | str | None, BeforeValidator(_finite_or_text)]
+
+
+class Request(BaseModel):
+    """A request body: no unknown members, no conversions between types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class CustomerFeatures(Request):
+    """A customer with the model's features, every one named; null where it is not known."""
+
+    customer_id: CustomerId
+    features: dict[str, FeatureValue]
+
+
+class ScoresRequest(Request):
+    """Customers to score: known ones by id, or any by their features."""
+
+    customer_ids: Annotated[list[CustomerId], Field(max_length=MOST_CUSTOMERS)] | None = None
+    customers: Annotated[list[CustomerFeatures], Field(max_length=MOST_CUSTOMERS)] | None = None
+    explain: bool = True
+    """Whether to add reasons and the next step."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "ScoresRequest":
+        if (self.customer_ids is None) == (self.customers is None):
+            raise ValueError("give either customer_ids or customers, not both and not neither")
+        if self.explain and self.customers and len(self.customers) > MOST_EXPLAINED:
+            raise ValueError(
+                f"reasons are given for at most {MOST_EXPLAINED} customers with features a call; "
+                "send fewer, or explain=false"
+            )
+        return self
+
+
+class Origin(BaseModel):
+    """Said with every answer: which model spoke, as of when, about what money."""
+
+    cutoff: datetime | None
+    """The instant the scores look forward from; null when the features came with the call."""
+    model_version: str
+    currency: str
+    generated: bool
+    """True when the company is generated, not real."""
+
+
+class ReasonAnswer(BaseModel):
+    """One business theme's part in the risk."""
+
+    theme: str
+    effect: Literal["raises", "lowers"]
+    text: str
+    actionable: bool
+    log_odds: float
+
+
+class ScoreAnswer(BaseModel):
+    """One customer's score; money in the answer's currency, the CLV interval at 90 %."""
+
+    customer_id: str
+    churn_probability: float
+    clv: float | None
+    clv_low: float | None
+    clv_high: float | None
+    expected_orders: float | None
+    value_at_risk: float
+    risk_tier: Literal["high", "medium", "low"]
+    reasons: list[ReasonAnswer]
+    next_step: str | None
+
+
+class ItemError(BaseModel):
+    """Why one customer of a call has no score."""
+
+    code: Literal["unknown_customer", "features_do_not_fit"]
+    detail: str
+
+
+class FailedItem(BaseModel):
+    """A customer of the call without a score."""
+
+    customer_id: str
+    error: ItemError
+
+
+class ScoresAnswer(Origin):
+    """One result for each customer asked about, in the order asked."""
+
+    results: list[ScoreAnswer | FailedItem]
+    scored: int
+    failed: int
+
+
+class RankedScore(ScoreAnswer):
+    """A score and its place in the at-risk list."""
+
+    rank: int
+
+
+class CustomerAnswer(Origin):
+    """One customer as scored in the last batch."""
+
+    customer: RankedScore
+
+
+class AtRiskAnswer(Origin):
+    """A page of the at-risk list, the highest value at risk first."""
+
+    customers: list[RankedScore]
+    next_cursor: str | None
+    """Give it as `cursor` to read on; null on the last page."""
+
+
+class ModelAnswer(Origin):
+    """The champion that answers now."""
+
+    name: str
+    created_at: datetime
+    trained_on: list[datetime]
+    """The cutoffs the models were fitted on."""
+    churn_horizon_days: int
+    clv_horizon_days: int | None
+    contract_hash: str
+    code_revision: str
+    data_fingerprint: str
+    features: list[str]
+    customers: int
+    scored_at: datetime
+    card: str
+    """The model card, in Markdown."""
+
+
+class ModelsAnswer(BaseModel):
+    """The models this service answers from."""
+
+    champion: ModelAnswer

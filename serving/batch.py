@@ -1,0 +1,130 @@
+"""Batch scoring: every eligible customer of a snapshot, written as files and for the service."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.config import PipelineConfig, ServingConfig
+from features.feature_contract import FeatureContract, Matrix
+from features.snapshot import Snapshot, open_snapshot
+from features.spine import eligible_spine
+from features.table import catalogue_contract, feature_table
+from serving.at_risk import AtRiskSummary, rank_scores, summarise, write_at_risk
+from serving.online import FILE, about_scores, write_online
+from serving.scoring import Score, score_rows, write_score_csv, write_scores
+from training.bundle import Bundle, load_bundle
+
+ProgressCallback = Callable[[str, int, int], None]
+
+
+class NothingToScore(ValueError):
+    """No customer is eligible at the cutoff; the message says which setting decides that."""
+
+
+@dataclass(frozen=True)
+class ScoreRun:
+    """One scoring of every eligible customer: the ranked scores and where they were written."""
+
+    cutoff: datetime
+    scores: list[Score]
+    """In at-risk order."""
+    summary: AtRiskSummary
+    folder: Path
+
+
+def score_snapshot(
+    config: PipelineConfig, cutoff: datetime | None, now: datetime, progress: ProgressCallback
+) -> ScoreRun:
+    """Score every eligible customer with the champion and write `<workspace>/scores`.
+
+    `cutoff` defaults to the snapshot's watermark; `now` is the time written beside the scores.
+
+    Raises BundleError without a champion, FeatureMismatch when the snapshot supports other
+    features than the champion's, NothingToScore when nobody is eligible.
+    """
+    bundle = load_bundle(config.workspace / "bundle")
+    snapshot = open_snapshot(config.workspace / "snapshots")
+    cutoff = cutoff or snapshot.manifest.watermark
+    ids, X = scoring_rows(config, snapshot, bundle, cutoff, progress)
+    scores = score_rows(
+        bundle,
+        ids,
+        X,
+        cutoff,
+        config.serving,
+        progress=lambda done: progress("explaining scores", done, len(ids)),
+    )
+    return _write(config, bundle, scores, X, cutoff, now)
+
+
+def write_predictions(
+    path: Path,
+    bundle: Bundle,
+    customer_ids: Sequence[str],
+    X: Matrix,
+    cutoff: datetime,
+    serving: ServingConfig,
+) -> None:
+    """Score a backtest's customers and write them to `path` with the score file's columns."""
+    write_score_csv(path, score_rows(bundle, customer_ids, X, cutoff, serving))
+
+
+def scoring_rows(
+    config: PipelineConfig,
+    snapshot: Snapshot,
+    bundle: Bundle,
+    cutoff: datetime,
+    progress: ProgressCallback,
+) -> tuple[list[str], Matrix]:
+    """Customer ids eligible at `cutoff` and their rows, encoded as `bundle` expects them."""
+    spine = eligible_spine(snapshot, config.churn, [cutoff])
+    if not spine.num_rows:
+        raise NothingToScore(
+            f"no customer is eligible at {cutoff:%Y-%m-%d}: none was active in the "
+            f"{config.churn.eligible_days} days before; choose another --cutoff, or raise "
+            "churn.eligible_days"
+        )
+    _require_definitions(bundle, snapshot)
+    table = feature_table(snapshot, spine, progress)
+    return spine["customer_id"].to_pylist(), bundle.contract.encode(_columns(table))
+
+
+def _columns(table: pa.Table) -> dict[str, npt.NDArray[np.generic]]:
+    return {
+        name: table[name].to_numpy(zero_copy_only=False)
+        for name in table.column_names
+        if name not in ("customer_id", "cutoff")
+    }
+
+
+def _require_definitions(bundle: Bundle, snapshot: Snapshot) -> None:
+    """Every feature of the model must be what the catalogue says today; categories are its own."""
+    trained = [c.model_copy(update={"categories": ()}) for c in bundle.contract.columns]
+    names = {column.name for column in trained}
+    today = [c for c in catalogue_contract(snapshot).columns if c.name in names]
+    FeatureContract(columns=tuple(trained)).require(FeatureContract(columns=tuple(today)))
+
+
+def _write(
+    config: PipelineConfig,
+    bundle: Bundle,
+    scores: list[Score],
+    X: Matrix,
+    cutoff: datetime,
+    now: datetime,
+) -> ScoreRun:
+    order = rank_scores(scores)
+    ranked, ranked_rows = [scores[place] for place in order], X[order]
+    folder = config.workspace / "scores"
+    currency = bundle.manifest.currency
+    write_scores(folder, ranked)
+    write_at_risk(folder, ranked, currency)
+    about = about_scores(bundle, cutoff, len(ranked), config.serving, now)
+    write_online(folder / FILE, about, ranked, ranked_rows)
+    summary = summarise(ranked, currency, generated=bundle.manifest.generated)
+    return ScoreRun(cutoff, ranked, summary, folder)

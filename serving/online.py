@@ -1,0 +1,211 @@
+"""The online snapshot: every scored customer in one SQLite file, written whole, read by rank or id.
+
+Batch writes it beside the score file and renames it into place; the service only reads it.
+"""
+
+import hashlib
+import os
+import sqlite3
+import tempfile
+import weakref
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from features.config import ServingConfig
+from features.feature_contract import Matrix
+from serving.scoring import RiskTier, Score, score_record
+from training.bundle import Bundle
+
+FILE = "online.db"
+
+_SCHEMA = """
+CREATE TABLE about (document TEXT NOT NULL);
+CREATE TABLE ranking (
+    rank INTEGER PRIMARY KEY,
+    customer_id TEXT NOT NULL UNIQUE,
+    risk_tier TEXT NOT NULL,
+    churn_probability REAL NOT NULL,
+    value_at_risk REAL NOT NULL
+);
+CREATE TABLE customers (rank INTEGER PRIMARY KEY, features BLOB NOT NULL, score BLOB NOT NULL);
+CREATE INDEX ranking_by_value ON ranking (value_at_risk, rank);
+"""
+
+
+class OnlineError(ValueError):
+    """There is no usable online snapshot; the message says which command makes one."""
+
+
+class About(BaseModel):
+    """What a snapshot holds and which bundle made it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    snapshot_id: str
+    created_at: AwareDatetime
+    cutoff: AwareDatetime | None
+    """None when the label has no time (a column of the company's own)."""
+    customers: int
+    model_version: str
+    bundle_digest: str
+    contract_hash: str
+    currency: str
+    generated: bool
+    serving: ServingConfig
+
+
+def about_scores(
+    bundle: Bundle, cutoff: datetime | None, customers: int, serving: ServingConfig, now: datetime
+) -> About:
+    """What the snapshot of `customers` scores made by `bundle` at `cutoff` says of itself."""
+    manifest = bundle.manifest
+    return About(
+        snapshot_id=f"snap_{now:%Y%m%dT%H%M%S%f}",
+        created_at=now,
+        cutoff=cutoff,
+        customers=customers,
+        model_version=manifest.version,
+        bundle_digest=bundle_digest(bundle),
+        contract_hash=manifest.contract_hash,
+        currency=manifest.currency,
+        generated=manifest.generated,
+        serving=serving,
+    )
+
+
+def bundle_digest(bundle: Bundle) -> str:
+    """SHA-256 over the digests of the bundle's files: the same exactly when the models are."""
+    return hashlib.sha256(orjson.dumps(sorted(bundle.manifest.files.items()))).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineCustomer:
+    """One customer as scored in batch: place in the at-risk list, feature row, stored score."""
+
+    rank: int
+    features: Matrix
+    score: bytes
+    """JSON of `serving.scoring.score_record`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """Which part of the at-risk list to read; None leaves that side open."""
+
+    tier: RiskTier | None = None
+    min_value: float | None = None
+    """Smallest value at risk, in the snapshot's currency."""
+    min_probability: float | None = None
+
+
+def write_online(path: Path, about: About, ranked: Sequence[Score], X: Matrix) -> None:
+    """Write `path` whole and rename it into place; a reader of the old file keeps the old file.
+
+    `ranked` is in at-risk order and row i of `X` is the encoded features of `ranked[i]`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    os.close(handle)
+    fresh = Path(name)
+    try:
+        _fill(fresh, about, ranked, X)
+        fresh.chmod(0o644)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _fill(path: Path, about: About, ranked: Sequence[Score], X: Matrix) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.executescript(_SCHEMA)
+        connection.execute("INSERT INTO about VALUES (?)", (about.model_dump_json(),))
+        connection.executemany("INSERT INTO ranking VALUES (?, ?, ?, ?, ?)", _ranking(ranked))
+        connection.executemany("INSERT INTO customers VALUES (?, ?, ?)", _rows(ranked, X))
+
+
+def _ranking(ranked: Sequence[Score]) -> Iterable[tuple[Any, ...]]:
+    for rank, score in enumerate(ranked, 1):
+        yield (
+            rank,
+            score.customer_id,
+            score.risk_tier,
+            score.churn_probability,
+            score.value_at_risk,
+        )
+
+
+def _rows(ranked: Sequence[Score], X: Matrix) -> Iterable[tuple[int, bytes, bytes]]:
+    for rank, (score, row) in enumerate(zip(ranked, X, strict=True), 1):
+        features = np.ascontiguousarray(row, dtype="<f8").tobytes()
+        yield rank, features, orjson.dumps(score_record(score))
+
+
+class OnlineSnapshot:
+    """A snapshot opened for reading; it stays whole even after a newer file takes its place.
+
+    `close()` closes the file, as does the end of the last request that uses it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`.
+
+        Raises OnlineError when there is none or it is not one of ours.
+        """
+        if not path.is_file():
+            raise OnlineError(f"{path} does not exist; run `setia score` to make it")
+        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        self.close = weakref.finalize(self, self._connection.close)
+        try:
+            document = self._connection.execute("SELECT document FROM about").fetchone()
+            self.about = About.model_validate_json(document[0])
+        except (sqlite3.Error, TypeError, ValidationError) as error:
+            self.close()
+            raise OnlineError(f"{path} is no snapshot ({error}); run `setia score` again") from None
+
+    def find(self, customer_id: str) -> OnlineCustomer | None:
+        """The customer with this id, or None when the batch did not score it."""
+        row = self._connection.execute(
+            "SELECT rank, features, score FROM ranking JOIN customers USING (rank)"
+            " WHERE customer_id = ?",
+            (customer_id,),
+        ).fetchone()
+        return OnlineCustomer(row[0], np.frombuffer(row[1], dtype="<f8"), row[2]) if row else None
+
+    def page(self, filters: ListFilter, after_rank: int, limit: int) -> list[tuple[int, bytes]]:
+        """Up to `limit` (rank, stored score) of the at-risk list beyond `after_rank`, in order."""
+        clauses, values = _where(filters)
+        rows = self._connection.execute(
+            "SELECT rank, score FROM customers WHERE rank IN (SELECT rank FROM ranking"
+            f" WHERE {' AND '.join(['rank > ?', *clauses])} ORDER BY rank LIMIT ?) ORDER BY rank",
+            (after_rank, *values, limit),
+        )
+        return rows.fetchall()
+
+
+def _where(filters: ListFilter) -> tuple[list[str], list[Any]]:
+    clauses: list[str] = []
+    values: list[Any] = []
+    if filters.tier is not None:
+        clauses.append("risk_tier = ?")
+        values.append(filters.tier)
+    if filters.min_probability is not None:
+        clauses.append("churn_probability >= ?")
+        values.append(filters.min_probability)
+    if filters.min_value is not None:
+        # The list falls with value at risk, so a smallest value is a last rank.
+        clauses.append(
+            "rank <= (SELECT rank FROM ranking WHERE value_at_risk >= ?"
+            " ORDER BY value_at_risk, rank DESC LIMIT 1)"
+        )
+        values.append(filters.min_value)
+    return clauses, values

@@ -1,0 +1,330 @@
+"""The `setia` command: composes features, training and serving, and prints what came out."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from features.config import PipelineConfig, load_config
+from features.windows import cutoff_from
+from setia_terminal import Terminal
+
+if TYPE_CHECKING:
+    from features.ingest_report import IngestReport
+    from serving.batch import ScoreRun
+    from training.run import TrainReport
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Who is likely to leave, what they are worth, why, and whom to contact first. "
+    "`setia demo` shows the whole loop on a generated company; `setia init --orders FILE` "
+    "starts with your own.",
+)
+
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration to use.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
+CutoffDay = Annotated[
+    str | None,
+    typer.Option(help="Stand at the start of this day, as 2024-06-30. Default: today's data."),
+]
+CONFIG = Path("pipeline.yaml")
+
+
+def main() -> None:
+    """Run the command. A problem the user can mend is one message and exit code 1."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    # OpenMP's spinning made two threads slower than one on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        app()
+    except Exception as error:
+        if os.environ.get("SETIA_DEBUG"):
+            raise
+        Terminal().error(error, ours=isinstance(error, ValueError | RuntimeError | OSError))
+        sys.exit(1)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write pipeline.yaml.")] = Path(),
+    orders: Annotated[str | None, typer.Option(help="File, or URL#TABLE of a database.")] = None,
+    customers: Annotated[str | None, typer.Option()] = None,
+    events: Annotated[str | None, typer.Option()] = None,
+    subscriptions: Annotated[str | None, typer.Option()] = None,
+    tickets: Annotated[str | None, typer.Option()] = None,
+    surveys: Annotated[str | None, typer.Option()] = None,
+    contacts: Annotated[str | None, typer.Option()] = None,
+    force: Annotated[bool, typer.Option(help="Overwrite an existing pipeline.yaml.")] = False,
+) -> None:
+    """Write a commented pipeline.yaml from your files, saying what was guessed and how sure.
+
+    Give each file by its table: `setia init --orders sales.csv --tickets helpdesk.csv`.
+    """
+    from features.guess import guess_source
+    from features.starter import starter_config
+
+    terminal = Terminal()
+    given = {
+        "customers": customers,
+        "orders": orders,
+        "events": events,
+        "subscriptions": subscriptions,
+        "tickets": tickets,
+        "surveys": surveys,
+        "contacts": contacts,
+    }
+    files = [(table, path) for table, path in given.items() if path]
+    if not files:
+        raise typer.BadParameter("name at least one file, such as --orders sales.csv")
+    target = folder / "pipeline.yaml"
+    if target.exists() and not force:
+        raise typer.BadParameter(f"{target} exists; add --force to overwrite it")
+    guesses = [guess_source(table, path) for table, path in files]  # type: ignore[arg-type]
+    folder.mkdir(parents=True, exist_ok=True)
+    name = folder.resolve().name
+    target.write_text(starter_config(name, guesses, folder), encoding="utf-8")
+    terminal.guesses(guesses)
+    terminal.say(f"wrote {target}; read its comments, then run `setia check -c {target}`")
+
+
+@app.command()
+def check(
+    config: ConfigFile = CONFIG,
+    leakage: Annotated[
+        bool, typer.Option(help="Also prove that nothing after a cutoff changes a feature.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Read every source against the contract: rows, rejects by reason, spans, what to mend.
+
+    Accepted rows become the snapshot that features, training and scoring use.
+    """
+    terminal = Terminal(json=json)
+    settings = load_config(config)
+    report = _ingest(settings, terminal)
+    if leakage:
+        _prove_no_leak(settings, terminal)
+    terminal.document(report)
+
+
+@app.command("features")
+def features_command(
+    config: ConfigFile = CONFIG,
+    cutoff: CutoffDay = None,
+    out: Annotated[Path | None, typer.Option(help="Write the table (.csv or .parquet).")] = None,
+    catalogue: Annotated[
+        bool, typer.Option(help="Print the catalogue of all features as Markdown and stop.")
+    ] = False,
+) -> None:
+    """Compute the feature table at a cutoff: one row per eligible customer."""
+    if catalogue:
+        from features.catalogue_page import catalogue_page
+
+        sys.stdout.write(catalogue_page())
+        return
+    from features.snapshot import open_snapshot
+    from features.spine import eligible_spine
+    from features.table import feature_table, write_table
+
+    terminal = Terminal()
+    settings = load_config(config)
+    snapshot = open_snapshot(settings.workspace / "snapshots")
+    at = _cutoff(settings, cutoff) or snapshot.manifest.watermark
+    spine = eligible_spine(snapshot, settings.churn, [at])
+    with terminal.progress() as progress:
+        table = feature_table(snapshot, spine, progress)
+    target = out or settings.workspace / "features.parquet"
+    write_table(table, target)
+    terminal.say(
+        f"{table.num_rows:,} customers x {table.num_columns - 2} features at "
+        f"{at.astimezone(settings.zone):%Y-%m-%d}, written to {target}"
+    )
+
+
+@app.command()
+def train(
+    config: ConfigFile = CONFIG,
+    promote: Annotated[
+        bool, typer.Option(help="Serve the new models if the gate finds nothing against them.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train churn and CLV on past cutoffs, judge them on a later one, track them in MLflow."""
+    terminal = Terminal(json=json)
+    report = _train(load_config(config), promote, terminal)
+    terminal.document(report)
+    if promote and report.refusals:
+        raise typer.Exit(1)
+
+
+@app.command()
+def backtest(
+    cutoff: Annotated[str, typer.Option(help="Train before this day, predict at it, judge after.")],
+    out: Annotated[Path, typer.Option(help="Folder for predictions.csv, report.md and plots.")],
+    config: ConfigFile = CONFIG,
+    json: Json = False,
+) -> None:
+    """Stand at a past day: train before it, predict at it, and judge by what happened after."""
+    from serving.batch import write_predictions
+    from training.run import backtest as run_backtest
+
+    terminal = Terminal(json=json)
+    settings = load_config(config)
+    at = cutoff_from(cutoff, settings.zone)
+    with terminal.progress() as progress:
+        report = run_backtest(settings, at, out, progress)
+    customers = report.customers
+    ids = customers.customer_id.tolist()
+    target = out / "predictions.csv"
+    write_predictions(target, report.bundle, ids, customers.X, at, settings.serving)
+    terminal.evaluation(report, settings.currency)
+    terminal.say(f"predictions and report in {out}")
+    terminal.document(report)
+
+
+@app.command()
+def promote(config: ConfigFile = CONFIG) -> None:
+    """Make the challenger the champion and export the bundle that is served."""
+    from training.registry import promote as promote_challenger
+
+    settings = load_config(config)
+    bundle = promote_challenger(settings)
+    Terminal().say(
+        f"champion is now version {bundle.manifest.version}; run `setia score` to use it"
+    )
+
+
+@app.command()
+def rollback(config: ConfigFile = CONFIG) -> None:
+    """Make the previous champion the champion again."""
+    from training.registry import rollback as previous_champion
+
+    bundle = previous_champion(load_config(config))
+    Terminal().say(
+        f"champion is again version {bundle.manifest.version}; run `setia score` to use it"
+    )
+
+
+@app.command()
+def score(
+    config: ConfigFile = CONFIG,
+    cutoff: CutoffDay = None,
+    out: Annotated[Path | None, typer.Option(help="Also copy the score file here.")] = None,
+    json: Json = False,
+) -> None:
+    """Score every eligible customer with the champion; write scores and the at-risk list."""
+    terminal = Terminal(json=json)
+    settings = load_config(config)
+    run = _score(settings, _cutoff(settings, cutoff), terminal)
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes((run.folder / "scores.csv").read_bytes())
+    terminal.document(run.summary)
+
+
+@app.command()
+def serve(
+    config: ConfigFile = CONFIG,
+    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1.")] = None,
+) -> None:
+    """Serve scores, reasons and the at-risk list over HTTP with BentoML, until stopped."""
+    _serve(load_config(config), port)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where to put the company.")] = Path("demo"),
+    customers: Annotated[int, typer.Option(min=500, help="How many to generate.")] = 5_000,
+    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 7,
+    serve: Annotated[bool, typer.Option(help="Serve when done.")] = True,
+) -> None:
+    """Run the whole loop on a generated company: check, features, train, score, serve."""
+    from features.company import generate_company
+
+    terminal = Terminal()
+    terminal.step("Generating a company (nothing in it is real)")
+    company = generate_company(folder, customers=customers, seed=seed)
+    settings = load_config(company.config)
+    terminal.step("Checking its files against the data contract")
+    _ingest(settings, terminal)
+    terminal.step("Training churn and CLV on past cutoffs, judging on a later one")
+    report = _train(settings, True, terminal)
+    if not report.promoted:
+        raise typer.Exit(1)
+    terminal.step("Scoring every eligible customer")
+    _score(settings, None, terminal)
+    terminal.learned(report, settings)
+    if serve:
+        terminal.step("Serving")
+        _serve(settings, None)
+    else:
+        terminal.say(f"to serve: .venv/bin/setia serve -c {company.config}")
+
+
+def _cutoff(settings: PipelineConfig, day: str | None) -> datetime | None:
+    return cutoff_from(day, settings.zone) if day else None
+
+
+def _ingest(settings: PipelineConfig, terminal: Terminal) -> "IngestReport":
+    from features.ingest import TooManyRejects, ingest
+
+    try:
+        with terminal.progress() as progress:
+            report = ingest(settings, progress, datetime.now(UTC))
+    except TooManyRejects as error:
+        terminal.ingested(error.report)
+        raise
+    terminal.ingested(report)
+    return report
+
+
+def _prove_no_leak(settings: PipelineConfig, terminal: Terminal) -> None:
+    from features.leakage import LeakFound, changed_features, proof_cutoffs
+    from features.snapshot import open_snapshot
+
+    snapshot = open_snapshot(settings.workspace / "snapshots")
+    cutoffs = proof_cutoffs(snapshot)
+    changed = changed_features(snapshot, settings.churn, cutoffs)
+    if changed:
+        raise LeakFound(changed)
+    days = ", ".join(f"{cutoff.astimezone(settings.zone):%Y-%m-%d}" for cutoff in cutoffs)
+    terminal.say(f"no leak: deleting everything after {days} changed no feature")
+
+
+def _train(settings: PipelineConfig, promote: bool, terminal: Terminal) -> "TrainReport":
+    from training.run import train as run_training
+
+    with terminal.progress() as progress:
+        report = run_training(settings, promote, progress)
+    terminal.evaluation(report, settings.currency)
+    terminal.trained(report)
+    return report
+
+
+def _score(settings: PipelineConfig, cutoff: datetime | None, terminal: Terminal) -> "ScoreRun":
+    from serving.batch import score_snapshot
+
+    with terminal.progress() as progress:
+        run = score_snapshot(settings, cutoff, datetime.now(UTC), progress)
+    terminal.at_risk(run)
+    return run
+
+
+def _serve(settings: PipelineConfig, port: int | None) -> None:
+    from serving.served import load_served
+
+    load_served(settings.workspace)  # says what is missing before a server starts
+    number = port or settings.serving.port
+    Terminal().say(f"http://127.0.0.1:{number}/v1/at-risk (Ctrl-C stops)")
+    bentoml = Path(sys.executable).with_name("bentoml")
+    environment = os.environ | {"SETIA_WORKSPACE": str(settings.workspace)}
+    command = [str(bentoml), "serve", "serving.service:Setia", "--port", str(number)]
+    raise typer.Exit(subprocess.call(command, env=environment))  # noqa: S603

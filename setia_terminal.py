@@ -1,0 +1,229 @@
+"""What the command shows: tables and plain sentences on a terminal, or one JSON document."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from features.config import PipelineConfig
+    from features.guess import SourceGuess
+    from features.ingest_report import IngestReport
+    from serving.batch import ScoreRun
+    from serving.scoring import Score
+    from training.evaluate import Comparison, Estimate
+    from training.run import BacktestReport, TrainReport
+
+_SHOWN = 10
+_COLOURS = {"high": "red", "medium": "yellow", "low": "green"}
+_CHURN_METRICS = {
+    "auc": "AUC",
+    "average_precision": "PR-AUC",
+    "brier": "Brier",
+    "ece": "ECE",
+    "top_decile_lift": "lift 10 %",
+}
+_VALUE_METRICS = {
+    "gini": "Gini",
+    "spearman": "Spearman",
+    "total_ratio": "total",
+    "top_decile_capture": "top 10 %",
+}
+
+
+class Terminal:
+    """Prints reports; with `json`, only the final document goes to standard output."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self._json = json
+        self._out = Console(stderr=json, highlight=False)
+
+    def say(self, sentence: str) -> None:
+        """Print one sentence."""
+        self._out.print(escape(sentence), soft_wrap=True)
+
+    def step(self, title: str) -> None:
+        """Print the title of a stage."""
+        self._out.print(f"\n[bold cyan]{escape(title)}[/]")
+
+    def error(self, error: Exception, *, ours: bool) -> None:
+        """Print a problem on standard error; one that is not `ours` to expect is a bug."""
+        console = Console(stderr=True, highlight=False)
+        if not ours:
+            console.print("This is a bug in Setia; SETIA_DEBUG=1 shows where it happened.")
+        console.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
+
+    def document(self, report: object) -> None:
+        """With `--json`, print `report` as one JSON document."""
+        if self._json:
+            plain = orjson.dumps(report, default=_plain, option=orjson.OPT_INDENT_2)
+            Console(highlight=False).print(plain.decode(), markup=False, soft_wrap=True)
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str, int, int], None]]:
+        """A callback (what, done, total) that keeps one line a stage, with its elapsed time."""
+        columns = (TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn())
+        with Progress(*columns, console=self._out) as bars:
+            tasks: dict[str, Any] = {}
+
+            def report(what: str, done: int, total: int) -> None:
+                if what not in tasks:
+                    for finished in tasks.values():
+                        bars.update(finished, completed=bars.tasks[finished].total)
+                    tasks[what] = bars.add_task(escape(what), total=total)
+                bars.update(tasks[what], completed=done, total=total)
+
+            yield report
+            for task in tasks.values():
+                bars.update(task, completed=bars.tasks[task].total)
+
+    def guesses(self, guesses: "Sequence[SourceGuess]") -> None:
+        """Show how each file's columns were understood, and what needs the user's eye."""
+        for guess in guesses:
+            table = _table(f"{guess.table}: {guess.extent.rows:,} rows")
+            for title in ("column", "from", "sure?", "why"):
+                table.add_column(title)
+            for row in guess.listing():
+                table.add_row(*(escape(cell) for cell in row))
+            self._out.print(table)
+            for note in (*guess.problems, *guess.notes):
+                self.say(f"  ! {note}")
+
+    def ingested(self, report: "IngestReport") -> None:
+        """Show each table's rows, rejects and span, then every problem with its advice."""
+        table = _table("Sources against the data contract")
+        for title in ("table", "rows", "accepted", "rejected", "set aside", "from", "to"):
+            table.add_column(title, justify="left" if title == "table" else "right")
+        for entry in report.tables:
+            days = [f"{at:%Y-%m-%d}" if at else "" for at in (entry.first, entry.last)]
+            rejected = f"{entry.rejected:,}"
+            table.add_row(
+                entry.table,
+                f"{entry.rows_read:,}",
+                f"{entry.accepted:,}",
+                f"[red]{rejected}[/]" if entry.too_many else rejected,
+                f"{sum(entry.set_aside.values()):,}",
+                *days,
+            )
+        self._out.print(table)
+        for entry in report.tables:
+            for what, rows in (*entry.set_aside.items(), *entry.normalised.items()):
+                self.say(f"  {entry.table}: {rows:,} rows: {what}")
+        for problem in report.problems():
+            self.say(f"  ! {problem}")
+
+    def evaluation(self, report: "TrainReport | BacktestReport", currency: str) -> None:
+        """Show the models beside their baselines, with 95 % intervals and a verdict in words."""
+        churn = report.churn
+        title = f"Churn: {churn.rows:,} customers, {churn.base_rate:.1%} churned"
+        self._comparison(title, churn.comparison, _CHURN_METRICS)
+        self._sentences(churn.verdicts)
+        if report.value:
+            title = f"CLV: mean {currency} {report.value.mean_value:,.2f}"
+            self._comparison(title, report.value.comparison, _VALUE_METRICS)
+            covered = report.value.coverage
+            self._sentences(
+                (
+                    *report.value.verdicts,
+                    f"90 % intervals cover {covered.overall:.0%} of all customers, "
+                    f"{covered.buyers:.0%} of those with value, "
+                    f"{covered.top_decile:.0%} of the most valuable tenth as predicted",
+                )
+            )
+        self._sentences(report.notes)
+
+    def trained(self, report: "TrainReport") -> None:
+        """Say what became of the new models."""
+        self.say(f"report and plots in {report.folder}")
+        if report.promoted:
+            self.say(f"promoted: champion is now version {report.promoted.manifest.version}")
+        elif report.refusals:
+            self.say("not to be promoted:")
+            self._sentences(report.refusals)
+        else:
+            self.say("registered as challenger; `setia promote` makes it champion")
+
+    def at_risk(self, run: "ScoreRun") -> None:
+        """Show the head of the at-risk list and what stands behind it."""
+        summary = run.summary
+        if summary.generated:
+            self._out.print("[bold yellow]Generated company: no customer below is real[/]")
+        self.step("Whom to contact first: value at risk = churn probability x CLV")
+        for rank, score in enumerate(run.scores[:_SHOWN], 1):
+            self._customer(rank, score, summary.currency)
+        tiers = ", ".join(f"{count:,} {tier}" for tier, count in summary.tiers.items())
+        self.say(f"{summary.customers:,} customers scored: {tiers} risk")
+        if summary.value_at_risk is not None and summary.top_decile_value_at_risk is not None:
+            self.say(
+                f"value at risk {summary.currency} {summary.value_at_risk:,.0f}, of which "
+                f"{summary.currency} {summary.top_decile_value_at_risk:,.0f} in the first tenth "
+                "of the list"
+            )
+        self.say(f"written to {run.folder}: scores.csv, scores.parquet, at_risk.csv")
+
+    def _customer(self, rank: int, score: "Score", currency: str) -> None:
+        worth = ""
+        if score.clv is not None:
+            at_risk = f"{currency} {score.value_at_risk:,.0f}"
+            worth = f" x {currency} {score.clv:,.0f} = [bold]{at_risk}[/] at risk"
+        customer, tier = escape(score.customer_id), _COLOURS[score.risk_tier]
+        risk = f"[{tier}]{score.churn_probability:.0%} {score.risk_tier}[/]"
+        self._out.print(f"{rank:>3}. [bold]{customer}[/]  {risk}{worth}", soft_wrap=True)
+        for reason in score.reasons:
+            self.say(f"       {reason.text}")
+        if score.next_step:
+            self.say(f"       -> {score.next_step}")
+
+    def learned(self, report: "TrainReport", settings: "PipelineConfig") -> None:
+        """Sum up a demo run."""
+        self.step("What was learned")
+        self._sentences(report.churn.verdicts)
+        self.say(f"compare runs: mlflow ui --backend-store-uri sqlite:///{_tracked(settings)}")
+
+    def _comparison(self, title: str, comparison: "Comparison", metrics: dict[str, str]) -> None:
+        table = _table(title)
+        table.add_column("")
+        for heading in metrics.values():
+            table.add_column(heading, justify="right")
+        for method, estimates in comparison.methods.items():
+            cells = [escape(_lines(estimates[name])) for name in metrics]
+            table.add_row(escape(method), *cells)
+            table.add_section()
+        self._out.print(table)
+
+    def _sentences(self, sentences: Sequence[str]) -> None:
+        for sentence in sentences:
+            self.say(f"  - {sentence}")
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=escape(title),
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _lines(estimate: "Estimate") -> str:
+    """The figure, and under it its interval."""
+    return "" if isnan(estimate.point) else str(estimate).replace(" [", "\n[", 1)
+
+
+def _tracked(settings: "PipelineConfig") -> str:
+    return str(settings.workspace / "mlflow.db")
+
+
+def _plain(value: object) -> object:
+    """What orjson does not know: models become their version, folders and sets plain text."""
+    manifest = getattr(value, "manifest", None)
+    return manifest.version if manifest is not None else str(value)

@@ -1,0 +1,100 @@
+"""A small generated company, scored: a tiny bundle and the files of one scoring run."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from fastapi import FastAPI
+
+from features.config import ServingConfig
+from features.feature_contract import FeatureColumn, FeatureContract
+from serving.api.app import create_app, install
+from serving.api.guard import Guard
+from serving.at_risk import rank_scores
+from serving.online import about_scores, write_online
+from serving.scoring import Score, score_rows
+from tests.tiny_bundle import tiny_bundle, tiny_rows
+from training.bundle import Bundle
+
+CONTRACT = FeatureContract(
+    columns=tuple(
+        FeatureColumn(name=name, definition=f"d{place}")
+        for place, name in enumerate(
+            (
+                "orders_days_since_last",
+                "orders_frequency",
+                "orders_spend_90d",
+                "orders_spend_365d",
+                "orders_refund_count_90d",
+            )
+        )
+    )
+)
+CUTOFF = datetime(2025, 12, 31, 17, tzinfo=UTC)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Company:
+    """A workspace with a bundle and one scoring run; row i of `X` belongs to `scores[i]`."""
+
+    workspace: Path
+    bundle: Bundle
+    serving: ServingConfig
+    X: np.ndarray
+    scores: list[Score]
+
+
+def score_company(
+    workspace: Path,
+    customers: int = 300,
+    serving: ServingConfig | None = None,
+    contract: FeatureContract = CONTRACT,
+    *,
+    value: bool = True,
+    now: datetime = NOW,
+) -> Company:
+    """Write a bundle and an online snapshot of `customers` customers into `workspace`."""
+    serving = serving or ServingConfig()
+    bundle = tiny_bundle(workspace / "bundle", contract, value=value)
+    X = tiny_rows(customers, contract, seed=5)
+    ids = [f"c_{place:04d}" for place in range(customers)]
+    scores = score_rows(bundle, ids, X, CUTOFF, serving)
+    company = Company(workspace, bundle, serving, X, scores)
+    publish(company, now)
+    return company
+
+
+def publish(company: Company, now: datetime = NOW) -> None:
+    """Write the company's online snapshot as a scoring run at `now` does."""
+    order = rank_scores(company.scores)
+    about = about_scores(company.bundle, CUTOFF, len(order), company.serving, now)
+    ranked = [company.scores[place] for place in order]
+    write_online(company.workspace / "scores" / "online.db", about, ranked, company.X[order])
+
+
+class Api:
+    """The API over one workspace, called in process."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.app: FastAPI = create_app()
+        self.shelf = install(self.app, workspace)
+        guarded = Guard(self.app, observe=self.app.state.metrics.answered)
+        self._transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return asyncio.run(self._send("GET", path, options))
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return asyncio.run(self._send("POST", path, options))
+
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return asyncio.run(self._send(method, path, options))
+
+    async def _send(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
+        async with httpx.AsyncClient(transport=self._transport, base_url="http://setia") as client:
+            return await client.request(method, path, **options)

@@ -1,0 +1,107 @@
+"""The online snapshot: what batch writes is what serving reads."""
+
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from serving.online import ListFilter, OnlineError, OnlineSnapshot
+from serving.scoring import score_record
+from tests.serving.scored_company import NOW, Company, publish, score_company
+
+
+@pytest.fixture
+def snapshot(company: Company) -> OnlineSnapshot:
+    return OnlineSnapshot(company.workspace / "scores" / "online.db")
+
+
+def test_every_customer_is_found_with_its_features_and_score_to_the_bit(
+    company: Company, snapshot: OnlineSnapshot
+) -> None:
+    for score, row in zip(company.scores, company.X, strict=True):
+        found = snapshot.find(score.customer_id)
+        assert found is not None
+        assert found.features.tobytes() == np.ascontiguousarray(row).tobytes()
+        assert orjson.loads(found.score) == orjson.loads(orjson.dumps(score_record(score)))
+
+
+def test_an_unknown_customer_is_not_found(snapshot: OnlineSnapshot) -> None:
+    assert snapshot.find("c_9999") is None
+    assert snapshot.find("' OR 1=1 --") is None
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        ListFilter(),
+        ListFilter(tier="high"),
+        ListFilter(min_value=20.0),
+        ListFilter(min_probability=0.45),
+        ListFilter(tier="medium", min_value=15.0, min_probability=0.4),
+        ListFilter(min_value=1e9),
+        ListFilter(min_value=-1.0),
+    ],
+)
+def test_pages_hold_exactly_the_customers_that_pass_the_filters_in_order(
+    company: Company, snapshot: OnlineSnapshot, filters: ListFilter
+) -> None:
+    expected = sorted(
+        (
+            s
+            for s in company.scores
+            if filters.tier in (None, s.risk_tier)
+            and (filters.min_value is None or s.value_at_risk >= filters.min_value)
+            and (filters.min_probability is None or s.churn_probability >= filters.min_probability)
+        ),
+        key=lambda s: (-s.value_at_risk, s.customer_id),
+    )
+    read: list[tuple[int, bytes]] = []
+    while page := snapshot.page(filters, read[-1][0] if read else 0, 7):
+        read += page
+    ids = [orjson.loads(score)["customer_id"] for _, score in read]
+    assert ids == [s.customer_id for s in expected]
+
+
+def test_a_reader_keeps_the_file_it_opened_while_a_new_one_takes_its_place(
+    tmp_path: Path,
+) -> None:
+    company = score_company(tmp_path, customers=30)
+    path = tmp_path / "scores" / "online.db"
+    before = OnlineSnapshot(path)
+    score_company(tmp_path, customers=10, now=NOW + timedelta(days=1))
+    after = OnlineSnapshot(path)
+    assert (before.about.customers, after.about.customers) == (30, 10)
+    assert len(before.page(ListFilter(), 0, 100)) == 30
+    assert before.find("c_0029") is not None
+    assert after.find("c_0029") is None
+    assert [file.name for file in path.parent.iterdir()] == ["online.db"]
+    assert company.scores[29].customer_id == "c_0029"
+
+
+def test_a_run_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    company = score_company(tmp_path, customers=10)
+    twice = Company(
+        tmp_path,
+        company.bundle,
+        company.serving,
+        np.concatenate([company.X, company.X]),
+        company.scores * 2,
+    )
+    with pytest.raises(sqlite3.IntegrityError):
+        publish(twice)
+    assert OnlineSnapshot(tmp_path / "scores" / "online.db").about.customers == 10
+    assert [file.name for file in (tmp_path / "scores").iterdir()] == ["online.db"]
+
+
+def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(OnlineError, match="run `setia score`"):
+        OnlineSnapshot(tmp_path / "online.db")
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "online.db").write_text("not a database, but long enough to be read as one" * 9)
+    with pytest.raises(OnlineError, match="is no snapshot"):
+        OnlineSnapshot(tmp_path / "online.db")

@@ -1,0 +1,100 @@
+"""What is served: a bundle and the scores it made, taken up together or not at all."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from features.config import ServingConfig
+from features.feature_contract import FeatureColumn, FeatureContract
+from serving.scoring import score_rows
+from serving.served import NotReady, Shelf, load_served
+from tests.serving.scored_company import (
+    CONTRACT,
+    CUTOFF,
+    NOW,
+    Company,
+    publish,
+    score_company,
+)
+from tests.tiny_bundle import tiny_bundle, tiny_rows
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Company:
+    return score_company(tmp_path / "var", customers=20)
+
+
+def test_scores_made_under_another_contract_are_refused(fresh: Company) -> None:
+    fewer = FeatureContract(columns=CONTRACT.columns[:4])
+    tiny_bundle(fresh.workspace / "bundle", fewer)
+    with pytest.raises(NotReady, match=r"feature contract .* run `setia score`"):
+        load_served(fresh.workspace)
+
+
+def test_scores_made_by_another_model_of_the_same_contract_are_refused(fresh: Company) -> None:
+    tiny_bundle(fresh.workspace / "bundle", value=False, contract=CONTRACT)
+    with pytest.raises(NotReady, match=r"made by model 1, .* run `setia score`"):
+        load_served(fresh.workspace)
+
+
+def test_a_bundle_with_features_unknown_here_is_refused(tmp_path: Path) -> None:
+    columns = (*CONTRACT.columns, FeatureColumn(name="weather_rain_7d", definition="d"))
+    contract = FeatureContract(columns=columns)
+    bundle, X = tiny_bundle(tmp_path / "bundle", contract), tiny_rows(3, contract)
+    serving = ServingConfig()
+    scores = score_rows(bundle, ["a", "b", "c"], X, CUTOFF, serving, explain=False)
+    publish(Company(tmp_path, bundle, serving, X, scores))
+    with pytest.raises(NotReady, match="another Setia: no feature 'weather_rain_7d'"):
+        load_served(tmp_path)
+
+
+def test_without_a_bundle_the_training_command_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match="run `setia train --promote`"):
+        load_served(tmp_path)
+
+
+def test_without_scores_the_scoring_command_is_named(fresh: Company) -> None:
+    shutil.rmtree(fresh.workspace / "scores")
+    with pytest.raises(NotReady, match="run `setia score`"):
+        load_served(fresh.workspace)
+
+
+def test_the_reason_given_to_clients_names_no_path(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "var")
+    shelf.refresh()
+    assert str(tmp_path) not in shelf.reason
+
+
+def test_a_newer_scoring_run_is_taken_up_by_a_refresh(fresh: Company) -> None:
+    shelf = Shelf(fresh.workspace)
+    assert shelf.refresh()
+    assert not shelf.refresh()
+    score_company(fresh.workspace, customers=7, now=NOW + timedelta(days=1))
+    assert shelf.refresh()
+    assert shelf.served.snapshot.about.customers == 7
+
+
+def test_between_promotion_and_scoring_the_old_pair_keeps_answering(fresh: Company) -> None:
+    shelf = Shelf(fresh.workspace)
+    shelf.refresh()
+    tiny_bundle(fresh.workspace / "bundle", CONTRACT, value=False)
+    assert not shelf.refresh()
+    assert shelf.is_ready
+    assert shelf.served.snapshot.find("c_0003") is not None
+    assert shelf.served.bundle.models.value is not None
+    score_company(fresh.workspace, customers=20, value=False, serving=ServingConfig(language="id"))
+    assert shelf.refresh()
+    assert shelf.served.bundle.models.value is None
+
+
+def test_an_empty_workspace_becomes_ready_when_the_files_arrive(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    assert not shelf.refresh()
+    assert not shelf.is_ready
+    with pytest.raises(NotReady, match="no usable model"):
+        _ = shelf.served
+    score_company(tmp_path, customers=5)
+    assert shelf.refresh()
+    assert shelf.is_ready

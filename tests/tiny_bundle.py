@@ -1,0 +1,105 @@
+"""A tiny bundle fitted on random data, for tests that need real boosters but not good ones."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+
+from features.feature_contract import FeatureColumn, FeatureContract
+from training.bundle import Bundle, BundleInfo, Models, write_bundle
+from training.calibration import Calibration
+from training.intervals import fit_intervals
+from training.models import ChurnModel, Level, OrdersModel, ValueModel, booster_names
+
+TINY_CONTRACT = FeatureContract(
+    columns=(
+        FeatureColumn(name="orders_days_since_last", definition="d0"),
+        FeatureColumn(name="orders_count_90d", definition="d1"),
+        FeatureColumn(name="orders_spend_90d", definition="d2"),
+        FeatureColumn(
+            name="customers_segment",
+            kind="category",
+            categories=("home", "office"),
+            definition="d3",
+        ),
+    )
+)
+
+TINY_INFO = BundleInfo(
+    name="tiny",
+    version="1",
+    created_at=datetime(2026, 1, 2, tzinfo=UTC),
+    cutoffs=(datetime(2025, 9, 1, tzinfo=UTC),),
+    churn_horizon_days=90,
+    clv_horizon_days=180,
+    currency="USD",
+    fingerprint="0" * 64,
+    code_revision="test",
+    generated=True,
+)
+
+
+def tiny_rows(rows: int, contract: FeatureContract = TINY_CONTRACT, seed: int = 1) -> np.ndarray:
+    """Random feature rows that fit `contract`; one number in twenty is unknown."""
+    rng = np.random.default_rng(seed)
+    X = rng.gamma(2.0, 10.0, (rows, len(contract.columns)))
+    X[rng.random(X.shape) < 0.05] = np.nan
+    for place in contract.categorical:
+        X[:, place] = rng.integers(0, len(contract.columns[place].categories), rows)
+    return X
+
+
+def tiny_models(contract: FeatureContract = TINY_CONTRACT, *, value: bool = True) -> Models:
+    """Models in which a larger first feature means more churn and less value."""
+    X = tiny_rows(400, contract)
+    rng = np.random.default_rng(2)
+    first = np.nan_to_num(X[:, 0], nan=20.0)
+    churned = (rng.random(400) < first / (first + 20.0)).astype(float)
+    worth = (1.0 - churned) * rng.gamma(2.0, 50.0, 400)
+    calibration = Calibration(kind="platt", slope=0.9, intercept=-0.1)
+    churn = ChurnModel(_tiny_booster(contract, X, churned, "binary"), calibration)
+    if not value:
+        return Models(contract, churn, None, None)
+    any_value = _tiny_booster(contract, X, (worth > 0).astype(float), "binary")
+    amount = _tiny_booster(contract, X[worth > 0], worth[worth > 0], "gamma")
+    predicted = any_value.predict(X) * amount.predict(X)
+    intervals = fit_intervals(predicted, worth)
+    orders = _tiny_booster(contract, X, rng.poisson(1.0 + (1.0 - churned)), "poisson")
+    return Models(
+        contract,
+        churn,
+        OrdersModel(orders, Level(factor=1.01)),
+        ValueModel(any_value, amount, Level(factor=0.98), intervals),
+    )
+
+
+def tiny_bundle(
+    folder: Path, contract: FeatureContract = TINY_CONTRACT, *, value: bool = True
+) -> Bundle:
+    """Write a tiny bundle into `folder` and return it as loaded."""
+    horizon = TINY_INFO.clv_horizon_days if value else None
+    info = TINY_INFO.model_copy(update={"clv_horizon_days": horizon})
+    return write_bundle(folder, tiny_models(contract, value=value), info, "# Tiny (generated)\n")
+
+
+def _tiny_booster(
+    contract: FeatureContract, X: np.ndarray, target: np.ndarray, objective: str
+) -> lgb.Booster:
+    data = lgb.Dataset(
+        X,
+        target,
+        feature_name=booster_names(contract),
+        categorical_feature=contract.categorical,
+    )
+    settings = {
+        "objective": objective,
+        "num_leaves": 7,
+        "min_data_in_leaf": 10,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "seed": 3,
+        "verbosity": -1,
+    }
+    return lgb.train(settings, data, num_boost_round=10)

@@ -1,0 +1,1 @@
+"""Churn and CLV models: trained, judged, tracked and exported as verified bundles."""

@@ -1,0 +1,268 @@
+"""The bundle: a champion's models as plain, verified files, and the predictions they make."""
+
+import hashlib
+import hmac
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import lightgbm as lgb
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from features.feature_contract import FeatureContract, Matrix
+from training.calibration import Calibration
+from training.intervals import IntervalTable
+from training.models import (
+    ChurnModel,
+    Level,
+    Models,
+    OrdersModel,
+    Prediction,
+    ValueModel,
+    booster_names,
+)
+
+__all__ = [
+    "Bundle",
+    "BundleError",
+    "BundleInfo",
+    "Models",
+    "Prediction",
+    "load_bundle",
+    "write_bundle",
+]
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+KEY_VARIABLE = "SETIA_BUNDLE_KEY"
+
+_CHURN_FILES = frozenset({"contract.json", "churn.txt", "calibration.json", "card.md"})
+_ORDER_FILES = frozenset({"orders.txt", "order_level.json"})
+_VALUE_FILES = frozenset({"any_value.txt", "amount.txt", "value_level.json", "intervals.json"})
+
+
+class BundleError(ValueError):
+    """A bundle that must not be served; the message names the file and what to do."""
+
+
+class BundleInfo(BaseModel):
+    """Where a bundle comes from: what was fitted, on which cutoffs, from which data and code."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    """Registry version of the churn model, or `backtest-<cutoff>`."""
+    created_at: datetime
+    cutoffs: tuple[datetime, ...]
+    """The cutoffs the models were fitted on, oldest first; empty when labels have no time."""
+    churn_horizon_days: int
+    clv_horizon_days: int | None
+    """None when the company has no orders or too short a history for value models."""
+    currency: str
+    fingerprint: str
+    """SHA-256 of the data snapshot."""
+    code_revision: str
+    generated: bool
+    """True when the company is generated, so that everything shown can say so."""
+
+
+class BundleManifest(BundleInfo):
+    """`manifest.json`: the bundle's origin and the SHA-256 of every file beside it."""
+
+    contract_hash: str
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Verified models with their manifest and model card."""
+
+    manifest: BundleManifest
+    models: Models
+    card: str
+
+    @property
+    def contract(self) -> FeatureContract:
+        """The inputs the models take, in order."""
+        return self.models.contract
+
+    def predict(self, X: Matrix) -> Prediction:
+        """Predictions for each row of `X` (see `Models.predict`)."""
+        return self.models.predict(X)
+
+    def contributions(self, X: Matrix) -> Matrix:
+        """What each feature adds to the churn logit, rows x features."""
+        return self.models.contributions(X)
+
+
+def write_bundle(folder: Path, models: Models, info: BundleInfo, card: str) -> Bundle:
+    """Write `folder` whole, replacing what was there, and return it as read back.
+
+    The files appear by a rename: a reader sees the old bundle or the new, never parts of both.
+    With SETIA_BUNDLE_KEY set, the manifest is signed (HMAC-SHA256).
+    """
+    files = {name: text.encode() for name, text in _texts(models, card).items()}
+    manifest = BundleManifest(
+        **info.model_dump(include=set(BundleInfo.model_fields)),
+        contract_hash=models.contract.hash,
+        files={name: _digest(content) for name, content in sorted(files.items())},
+    )
+    files[MANIFEST] = manifest.model_dump_json(indent=1).encode()
+    if key := os.environ.get(KEY_VARIABLE):
+        files[SIGNATURE] = _signature(files[MANIFEST], key).encode()
+    _replace_folder(folder, files)
+    return load_bundle(folder)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read and verify the bundle in `folder`; nothing in it is executed or unpickled.
+
+    Raises BundleError when a file is missing, extra, a link or changed, when the boosters do not
+    take the contract's features, and, with SETIA_BUNDLE_KEY set, when the signature is not ours.
+    """
+    before = _identity(folder)
+    try:
+        return _load(folder)
+    except BundleError:
+        if _identity(folder) == before:
+            raise
+        return _load(folder)  # replaced while we were reading; the new one is whole
+
+
+def _load(folder: Path) -> Bundle:
+    files = _read(folder)
+    content = files.pop(MANIFEST)
+    _verify_signature(folder, content, files.pop(SIGNATURE, b""))
+    try:
+        manifest = BundleManifest.model_validate_json(content)
+        _verify_files(folder, manifest, files)
+        models = _parse(files)
+    except (ValidationError, lgb.basic.LightGBMError) as error:
+        raise BundleError(
+            f"{folder} cannot be read as a bundle: {error}; export it again"
+        ) from None
+    _verify_contract(folder, manifest, models)
+    return Bundle(manifest, models, files["card.md"].decode())
+
+
+def _texts(models: Models, card: str) -> dict[str, str]:
+    texts = {
+        "contract.json": models.contract.model_dump_json(indent=1),
+        "churn.txt": models.churn.booster.model_to_string(),
+        "calibration.json": models.churn.calibration.model_dump_json(indent=1),
+        "card.md": card,
+    }
+    if models.orders:
+        texts["orders.txt"] = models.orders.booster.model_to_string()
+        texts["order_level.json"] = models.orders.level.model_dump_json(indent=1)
+    if models.value:
+        texts["any_value.txt"] = models.value.any_value.model_to_string()
+        texts["amount.txt"] = models.value.amount.model_to_string()
+        texts["value_level.json"] = models.value.level.model_dump_json(indent=1)
+        texts["intervals.json"] = models.value.intervals.model_dump_json(indent=1)
+    return texts
+
+
+def _parse(files: Mapping[str, bytes]) -> Models:
+    calibration = Calibration.model_validate_json(files["calibration.json"])
+    orders = value = None
+    if "orders.txt" in files:
+        level = Level.model_validate_json(files["order_level.json"])
+        orders = OrdersModel(_booster(files["orders.txt"]), level)
+    if "amount.txt" in files:
+        value = ValueModel(
+            _booster(files["any_value.txt"]),
+            _booster(files["amount.txt"]),
+            Level.model_validate_json(files["value_level.json"]),
+            IntervalTable.model_validate_json(files["intervals.json"]),
+        )
+    contract = FeatureContract.model_validate_json(files["contract.json"])
+    churn = ChurnModel(_booster(files["churn.txt"]), calibration)
+    return Models(contract, churn, orders, value)
+
+
+def _booster(content: bytes) -> lgb.Booster:
+    return lgb.Booster(model_str=content.decode())
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    """Every file of the folder, read once, so that what is verified is what is used."""
+    try:
+        entries = sorted(folder.iterdir())
+        odd = [entry.name for entry in entries if entry.is_symlink() or not entry.is_file()]
+        if odd:
+            raise BundleError(f"{folder} holds {odd[0]!r}, which is no plain file; export it again")
+        files = {entry.name: entry.read_bytes() for entry in entries}
+    except OSError as error:
+        raise BundleError(
+            f"no bundle can be read in {folder}: {error}; run `setia promote`"
+        ) from None
+    if MANIFEST not in files:
+        raise BundleError(f"{folder} has no {MANIFEST}; run `setia promote`")
+    return files
+
+
+def _verify_signature(folder: Path, manifest: bytes, signature: bytes) -> None:
+    key = os.environ.get(KEY_VARIABLE)
+    if not key:
+        return
+    if not signature:
+        raise BundleError(f"{folder} is not signed but {KEY_VARIABLE} is set; train with the key")
+    if not hmac.compare_digest(signature.strip(), _signature(manifest, key).encode()):
+        raise BundleError(f"{folder}: the signature is not by {KEY_VARIABLE}; do not serve it")
+
+
+def _verify_files(folder: Path, manifest: BundleManifest, files: Mapping[str, bytes]) -> None:
+    parts = (_CHURN_FILES, _ORDER_FILES, _VALUE_FILES)
+    wanted = frozenset().union(*(part for part in parts if part & files.keys()), _CHURN_FILES)
+    for name in sorted(wanted | files.keys() | manifest.files.keys()):
+        if name not in wanted:
+            raise BundleError(f"{folder}: {name!r} has no place in a bundle; export it again")
+        if name not in files or name not in manifest.files:
+            raise BundleError(f"{folder}: {name!r} is missing; export it again")
+        if _digest(files[name]) != manifest.files[name]:
+            raise BundleError(f"{folder}: {name!r} changed after it was written; export it again")
+
+
+def _verify_contract(folder: Path, manifest: BundleManifest, models: Models) -> None:
+    if models.contract.hash != manifest.contract_hash:
+        raise BundleError(f"{folder}: contract.json is not the contract of the manifest; retrain")
+    boosters = [models.churn.booster]
+    boosters += [models.orders.booster] if models.orders else []
+    boosters += [models.value.any_value, models.value.amount] if models.value else []
+    names = booster_names(models.contract)
+    if any(booster.feature_name() != names for booster in boosters):
+        raise BundleError(f"{folder}: a model takes other features than contract.json; retrain")
+
+
+def _replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    for name, content in files.items():
+        (fresh / name).write_bytes(content)
+    fresh.chmod(0o755)
+    old = fresh.with_name(f"{fresh.name}.old")
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _identity(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _signature(manifest: bytes, key: str) -> str:
+    return hmac.new(key.encode(), manifest, hashlib.sha256).hexdigest()

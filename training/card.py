@@ -1,0 +1,146 @@
+"""The model card: what a version is for, what taught it, how good it is and where it fails."""
+
+from collections.abc import Sequence
+
+from features.config import PipelineConfig
+from training.bundle import BundleInfo
+from training.report import comparison_table
+from training.rows import Rows, ValueRows, days
+from training.verdict import Verdict
+
+_QUESTIONS = {
+    "inactivity": "no {activity} within {horizon} days",
+    "subscription": "the subscription is ended by choice within {horizon} days and not resumed",
+    "column": "the label given in `{column}`",
+}
+_USE = """\
+To rank customers by risk and by value at risk, so that a person can decide whom to contact, and
+to say why. The propensity ranks and predicts; it does not say what contact would change. Do not
+use it to refuse service, set prices or decide on credit."""
+_LIMITS = (
+    "It was judged over one window of time; another season may differ, in level more than in rank.",
+    "CLV intervals are conformal on training cutoffs; when spending shifts they miss more often. "
+    "Read the coverage of buyers and of the top decile, not only the overall one.",
+    "Reasons are contributions to the churn logit, not causes.",
+    "A customer without history before the cutoff is not scored.",
+)
+
+
+def model_card(
+    info: BundleInfo,
+    config: PipelineConfig,
+    churn: Rows,
+    value: ValueRows | None,
+    verdict: Verdict,
+    *,
+    refusals: Sequence[str] = (),
+) -> str:
+    """The card as Markdown; the same page heads a backtest's report."""
+    cautions = [*_refusal_lines(refusals), *verdict.notes, *_LIMITS]
+    parts = [
+        f"# {config.name}: churn and CLV, {info.version}",
+        _warning(config),
+        f"## What it is for\n\n{_USE}",
+        f"## What it answers\n\n{_answers(config, value is not None)}",
+        f"## What it learned from\n\n{_data(info, config, churn, value)}",
+        f"## How good the churn propensity is\n\n{_churn_results(verdict, config, churn)}",
+        f"## How good the CLV is\n\n{_value_results(verdict, config, value)}",
+        f"## What must be said\n\n{_bullets(cautions)}",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _refusal_lines(refusals: Sequence[str]) -> list[str]:
+    return [f"**Not fit for promotion**: {reason}." for reason in refusals]
+
+
+def _warning(config: PipelineConfig) -> str:
+    if not config.generated:
+        return ""
+    return (
+        "> **Generated data.** Every customer here is made up; figures show that the software "
+        "works, not what it will find in a real company."
+    )
+
+
+def _answers(config: PipelineConfig, with_value: bool) -> str:
+    churn = config.churn
+    question = _QUESTIONS[churn.label].format(
+        activity="order" if churn.activity == "orders" else "use",
+        horizon=churn.horizon_days,
+        column=churn.column,
+    )
+    lines = [f"Churn: {question}."]
+    if churn.label == "inactivity":
+        lines.append(f"Asked about: customers active in the {churn.eligible_days} days before.")
+    if with_value:
+        kind = "margin" if config.clv.value == "margin" else "amount less refunds"
+        rate = config.clv.annual_discount_rate
+        discounted = f", discounted at {rate:.1%} a year" if rate else ""
+        lines.append(
+            f"CLV: {kind} over {config.clv.horizon_days} days in {config.currency}{discounted}, "
+            "with an interval at 90 %."
+        )
+    return _bullets(lines)
+
+
+def _data(info: BundleInfo, config: PipelineConfig, churn: Rows, value: ValueRows | None) -> str:
+    lines = [f"Data fingerprint `{info.fingerprint[:16]}`, code `{info.code_revision}`."]
+    lines.append(f"{len(churn.test.contract.columns)} features.")
+    for task, rows in (("Churn", churn), ("CLV", value)):
+        if rows is not None:
+            lines.append(f"{task}: {_span(rows, config)}")
+    return _bullets(lines)
+
+
+def _span(rows: Rows | ValueRows, config: PipelineConfig) -> str:
+    if config.churn.label == "column":
+        judged = 0 if rows.test is None else len(rows.test)
+        return (
+            f"{len(rows.train):,} customers to learn from and {judged:,} others to judge by; the "
+            f"served model learns from all {len(rows.refit):,}."
+        )
+    told = f"fitted on {len(rows.train):,} rows at {days(rows.train, config)}"
+    if rows.test is not None:
+        told += (
+            f", whose label windows end by the test cutoff; judged on {len(rows.test):,} rows at "
+            f"{days(rows.test, config)}"
+        )
+    if rows.refit is rows.train:
+        return f"{told}."
+    return f"{told}; refitted for serving on {len(rows.refit):,} at {days(rows.refit, config)}."
+
+
+def _churn_results(verdict: Verdict, config: PipelineConfig, churn: Rows) -> str:
+    evaluation = verdict.churn
+    where = "" if config.churn.label == "column" else f" at {days(churn.test, config)}"
+    return "\n\n".join(
+        [
+            f"{evaluation.rows:,} customers{where}, of whom {evaluation.base_rate:.1%} churned. "
+            "Brackets hold 95 % bootstrap intervals over customers.",
+            comparison_table(evaluation.comparison),
+            _bullets(evaluation.verdicts),
+        ]
+    )
+
+
+def _value_results(verdict: Verdict, config: PipelineConfig, value: ValueRows | None) -> str:
+    evaluation = verdict.value
+    if evaluation is None or value is None or value.test is None:
+        return "There is no judged CLV; see what must be said below."
+    covered = evaluation.coverage
+    return "\n\n".join(
+        [
+            f"{evaluation.rows:,} customers at {days(value.test, config)}, worth "
+            f"{evaluation.mean_value:,.2f} {config.currency} each on average.",
+            comparison_table(evaluation.comparison),
+            _bullets(evaluation.verdicts),
+            f"The 90 % interval held {covered.overall:.1%} of all, {covered.buyers:.1%} of those "
+            f"who bought and {covered.top_decile:.1%} of the top decile; its median width is "
+            f"{covered.median_width:,.2f} {config.currency}.",
+        ]
+    )
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

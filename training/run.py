@@ -1,0 +1,234 @@
+"""One training run or backtest from snapshot to judged, tracked models."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from features.config import PipelineConfig
+from features.snapshot import Snapshot, open_snapshot
+from features.windows import local_day
+from training.bundle import Bundle, BundleInfo, write_bundle
+from training.card import model_card
+from training.dataset import CannotTrain, Dataset
+from training.evaluate import ChurnEvaluation, ValueEvaluation
+from training.fitting import Fitted, fit_models, refit_models
+from training.gate import refusals, ties
+from training.models import Vector
+from training.registry import (
+    Registered,
+    champion_bundle,
+    code_revision,
+    record_run,
+)
+from training.registry import (
+    promote as promote_challenger,
+)
+from training.report import write_report
+from training.rows import NoValueModel, Rows, ValueRows, churn_rows, cutoffs_of, value_rows
+from training.verdict import Verdict, champion_rival, judge_models
+
+Progress = Callable[[str, int, int], None]
+"""Called with what begins, how many steps are done, and how many there are."""
+
+_STEPS = (
+    "features and labels for churn",
+    "features and labels for CLV",
+    "fitting the models",
+    "judging them beside the baselines",
+    "writing the models",
+    "tracking the run",
+)
+_BACKTEST_STEPS = _STEPS[:5]
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a training run found and where it put it."""
+
+    registered: Registered
+    churn: ChurnEvaluation
+    value: ValueEvaluation | None
+    notes: tuple[str, ...]
+    """What could not be fitted, judged or compared, and what ties; one sentence each."""
+    refusals: tuple[str, ...]
+    """Why the gate will not promote this version; empty when it may be promoted."""
+    promoted: Bundle | None
+    """The bundle now served, when promotion was asked for and allowed."""
+    folder: Path
+    """The report's folder: `report.md`, comparison tables and plots."""
+
+
+@dataclass(frozen=True)
+class BacktestReport:
+    """Models fitted before a cutoff, the customers at it, and how the predictions did after."""
+
+    bundle: Bundle
+    customers: Dataset
+    """Every eligible customer at the cutoff, in the bundle's contract, with what then happened."""
+    churn: ChurnEvaluation
+    value: ValueEvaluation | None
+    notes: tuple[str, ...]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Rows, fitted models and verdict shared by a training run and a backtest."""
+
+    snapshot: Snapshot
+    churn: Rows
+    value: ValueRows | None
+    fitted: Fitted
+    verdict: Verdict
+
+
+def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainReport:
+    """Fit, judge, track and register models of the workspace's snapshot; promote when asked.
+
+    The judged models learn only from label windows that end by the test cutoff; the registered
+    ones are refitted, with the same rounds, on the latest matured cutoffs. A refused challenger
+    is registered all the same, with the reasons, and the champion stays.
+
+    Raises SnapshotError, NotEnoughHistory, CannotTrain or CannotJudge with what to change.
+    """
+    step = _stepper(progress, _STEPS)
+    work = _work(config, None, step)
+    reasons = refusals(work.verdict.churn, config.training)
+    notes = (*work.verdict.notes, *ties(work.verdict.churn))
+    work = replace(work, verdict=replace(work.verdict, notes=notes))
+    step()
+    now = datetime.now(UTC)
+    info = _info(config, work, f"run-{now:%Y%m%dT%H%M%S}", now)
+    value_refit = work.value.refit if work.value else None
+    models = refit_models(work.fitted, work.churn.refit, value_refit, config.training)
+    card = model_card(info, config, work.churn, work.value, work.verdict, refusals=reasons)
+    folder = config.workspace / "reports" / info.version
+    write_report(folder, card, work.verdict, work.fitted.models, work.churn.test, config=config)
+    step()
+    with TemporaryDirectory() as scratch:
+        files = Path(scratch) / "bundle"
+        write_bundle(files, models, info, card)
+        registered = record_run(
+            config,
+            files,
+            params=_params(config, work),
+            metrics=work.verdict.metrics,
+            report=folder,
+            refusals=reasons,
+        )
+    promoted = promote_challenger(config) if promote and not reasons else None
+    churn, value = work.verdict.churn, work.verdict.value
+    return TrainReport(registered, churn, value, notes, reasons, promoted, folder)
+
+
+def backtest(
+    config: PipelineConfig, cutoff: datetime, out: Path, progress: Progress
+) -> BacktestReport:
+    """Fit on labels that end before `cutoff`, predict at it, and judge by what came after.
+
+    Writes the report into `out` and the models into `out/bundle`; nothing is registered.
+
+    Raises ImmatureCutoff when the churn horizon after `cutoff` is not over, and what `train`
+    raises.
+    """
+    if config.churn.label == "column":
+        raise CannotTrain(
+            "labels given in a column have no time to go back to; `setia train` judges such "
+            "models on customers held back"
+        )
+    step = _stepper(progress, _BACKTEST_STEPS)
+    work = _work(config, cutoff, step)
+    step()
+    version = f"backtest-{local_day(cutoff, config.zone)}"
+    info = _info(config, work, version, datetime.now(UTC))
+    page = model_card(info, config, work.churn, work.value, work.verdict)
+    models, customers = work.fitted.models, work.churn.test
+    write_report(out, page, work.verdict, models, customers, config=config)
+    bundle = write_bundle(out / "bundle", models, info, page)
+    verdict = work.verdict
+    return BacktestReport(bundle, customers, verdict.churn, verdict.value, verdict.notes, out)
+
+
+def _work(config: PipelineConfig, before: datetime | None, step: Callable[[], None]) -> _Work:
+    snapshot = open_snapshot(config.workspace / "snapshots")
+    step()
+    churn = churn_rows(snapshot, config, before)
+    step()
+    value, notes = _value_or_reason(snapshot, config, churn, before)
+    step()
+    fitted = fit_models(churn.train, value.train if value else None, config.training)
+    step()
+    rivals, unfair = _rivals(snapshot, config, churn, before)
+    verdict = judge_models(fitted.models, churn, value, rivals, config)
+    said = (*notes, *fitted.notes, *verdict.notes, *unfair)
+    return _Work(snapshot, churn, value, fitted, replace(verdict, notes=said))
+
+
+def _value_or_reason(
+    snapshot: Snapshot, config: PipelineConfig, churn: Rows, before: datetime | None
+) -> tuple[ValueRows | None, tuple[str, ...]]:
+    try:
+        return value_rows(snapshot, config, churn.train.contract, before), ()
+    except NoValueModel as error:
+        return None, (f"No CLV: {error}.",)
+
+
+def _rivals(
+    snapshot: Snapshot, config: PipelineConfig, churn: Rows, before: datetime | None
+) -> tuple[dict[str, Vector], tuple[str, ...]]:
+    """The champion, in a training run; a backtest stands where it had not been trained."""
+    if before is not None:
+        return {}, ()
+    return champion_rival(champion_bundle(config), snapshot, config, churn)
+
+
+def _info(config: PipelineConfig, work: _Work, version: str, now: datetime) -> BundleInfo:
+    timeless = config.churn.label == "column"
+    return BundleInfo(
+        name=config.name,
+        version=version,
+        created_at=now,
+        cutoffs=() if timeless else cutoffs_of(work.churn.refit),
+        churn_horizon_days=config.churn.horizon_days,
+        clv_horizon_days=config.clv.horizon_days if work.fitted.value else None,
+        currency=config.currency,
+        fingerprint=work.snapshot.manifest.fingerprint,
+        code_revision=code_revision(),
+        generated=config.generated,
+    )
+
+
+def _params(config: PipelineConfig, work: _Work) -> dict[str, object]:
+    """What the run was asked for and what it chose, flat, as MLflow shows it."""
+    sections = {"churn": config.churn, "clv": config.clv, "training": config.training}
+    asked = {
+        f"{name}.{key}": value
+        for name, section in sections.items()
+        for key, value in section.model_dump(mode="json").items()
+    }
+    calibration = work.fitted.churn.model.calibration
+    return (
+        asked
+        | work.fitted.rounds
+        | {
+            "features": len(work.churn.train.contract.columns),
+            "rows_train": len(work.churn.train),
+            "rows_test": len(work.churn.test),
+            "rows_refit": len(work.churn.refit),
+            "calibration": calibration.kind,
+            "fingerprint": work.snapshot.manifest.fingerprint,
+        }
+    )
+
+
+def _stepper(progress: Progress, steps: tuple[str, ...]) -> Callable[[], None]:
+    """A function that announces the next step each time it is called."""
+    remaining = iter(enumerate(steps))
+
+    def step() -> None:
+        done, label = next(remaining)
+        progress(label, done, len(steps))
+
+    return step
