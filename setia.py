@@ -14,7 +14,7 @@ from features.windows import cutoff_from
 from setia_terminal import Terminal
 
 if TYPE_CHECKING:
-    from features.ingest_report import IngestReport
+    from features.ingest.report import IngestReport
     from serving.batch import ScoreRun
     from training.run import TrainReport
 
@@ -68,8 +68,8 @@ def init(
 
     Give each file by its table: `setia init --orders sales.csv --tickets helpdesk.csv`.
     """
-    from features.guess import guess_source
-    from features.starter import starter_config
+    from features.guess.guess import guess_source
+    from features.guess.starter import starter_config
 
     terminal = Terminal()
     given = {
@@ -110,9 +110,10 @@ def check(
     terminal = Terminal(json=json)
     settings = load_config(config)
     report = _ingest(settings, terminal)
-    if leakage:
-        _prove_no_leak(settings, terminal)
+    sound = not leakage or _prove_no_leak(settings, terminal)
     terminal.document(report)
+    if not sound:
+        raise typer.Exit(1)
 
 
 @app.command("features")
@@ -247,7 +248,7 @@ def demo(
     serve: Annotated[bool, typer.Option(help="Serve when done.")] = True,
 ) -> None:
     """Run the whole loop on a generated company: check, features, train, score, serve."""
-    from features.company import generate_company
+    from features.company.generate import generate_company
 
     terminal = Terminal()
     terminal.step("Generating a company (nothing in it is real)")
@@ -274,7 +275,7 @@ def _cutoff(settings: PipelineConfig, day: str | None) -> datetime | None:
 
 
 def _ingest(settings: PipelineConfig, terminal: Terminal) -> "IngestReport":
-    from features.ingest import TooManyRejects, ingest
+    from features.ingest.run import TooManyRejects, ingest
 
     try:
         with terminal.progress() as progress:
@@ -286,17 +287,19 @@ def _ingest(settings: PipelineConfig, terminal: Terminal) -> "IngestReport":
     return report
 
 
-def _prove_no_leak(settings: PipelineConfig, terminal: Terminal) -> None:
-    from features.leakage import LeakFound, changed_features, proof_cutoffs
+def _prove_no_leak(settings: PipelineConfig, terminal: Terminal) -> bool:
+    from features.leakage import changed_features
     from features.snapshot import open_snapshot
+    from features.windows import shift_days
 
     snapshot = open_snapshot(settings.workspace / "snapshots")
-    cutoffs = proof_cutoffs(snapshot)
-    changed = changed_features(snapshot, settings.churn, cutoffs)
-    if changed:
-        raise LeakFound(changed)
-    days = ", ".join(f"{cutoff.astimezone(settings.zone):%Y-%m-%d}" for cutoff in cutoffs)
-    terminal.say(f"no leak: deleting everything after {days} changed no feature")
+    manifest = snapshot.manifest
+    span = (manifest.watermark - manifest.first).days
+    # Both lie inside the data, so that there is a future to delete.
+    cutoffs = [shift_days(manifest.watermark, -span // part, settings.zone) for part in (4, 2)]
+    changed = changed_features(snapshot, cutoffs)
+    terminal.leakage(changed, cutoffs)
+    return not changed
 
 
 def _train(settings: PipelineConfig, promote: bool, terminal: Terminal) -> "TrainReport":

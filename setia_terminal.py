@@ -13,9 +13,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from features.config import PipelineConfig
-    from features.guess import SourceGuess
-    from features.ingest_report import IngestReport
+    from features.guess.guess import SourceGuess
+    from features.ingest.report import IngestReport
+    from features.leakage import ChangedFeature
     from serving.batch import ScoreRun
     from serving.scoring import Score
     from training.evaluate import Comparison, Estimate
@@ -118,6 +121,18 @@ class Terminal:
                 self.say(f"  {entry.table}: {rows:,} rows: {what}")
         for problem in report.problems():
             self.say(f"  ! {problem}")
+
+    def leakage(self, changed: "Sequence[ChangedFeature]", cutoffs: "Sequence[datetime]") -> None:
+        """Show which features saw past a cutoff, or say that none did."""
+        days = " and ".join(f"{cutoff:%Y-%m-%d}" for cutoff in cutoffs)
+        if not changed:
+            self.say(f"no leak: deleting everything after {days} changed no feature")
+        for found in changed:
+            self.say(
+                f"  ! leak: {found.name} at {found.cutoff:%Y-%m-%d} changed for "
+                f"{found.customers:,} customers (first: {found.customer_id!r}, {found.whole} "
+                f"became {found.truncated}); declare when its column becomes known"
+            )
 
     def evaluation(self, report: "TrainReport | BacktestReport", currency: str) -> None:
         """Show the models beside their baselines, with 95 % intervals and a verdict in words."""

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from features.company import generate_company
+from features.company.generate import generate_company
 
 SMALL, LARGE = 20_000, 200_000
 MOST_GROWTH = 1.5

@@ -158,5 +158,5 @@ def aggregates(formula: Formula) -> Iterator[Aggregate]:
 
 
 def fixed(column: str) -> str:
-    """SQL that turns a number into whole ten-thousandths (see FIXED)."""
-    return f"CAST(round({column} * 1e4) AS BIGINT)"
+    """SQL that turns a number into whole ten-thousandths (see FIXED); null beyond 1e12."""
+    return f"CAST(CASE WHEN abs({column}) <= 1e12 THEN round({column} * 1e4) END AS BIGINT)"

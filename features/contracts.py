@@ -113,6 +113,7 @@ _CUSTOMERS = Table(
         Column("valid_from", "time"),
     ),
     time=None,
+    unique=("customer_id", "valid_from"),
 )
 
 _ORDERS = Table(

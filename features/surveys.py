@@ -44,26 +44,35 @@ INVITATIONS = Source(
 _NEVER = "Has never answered a survey"
 _NEVER_ID = "Belum pernah menjawab survei"
 
+_ASKED = (
+    ("nps", "recommending us", "rekomendasi"),
+    ("csat", "satisfaction", "kepuasan"),
+    ("ces", "ease", "kemudahan"),
+)
+"""Kind of survey, and what it asks about."""
+
 answers = partial(Aggregate, ANSWERS)
 invitations = partial(Aggregate, INVITATIONS)
 
 
-def _scores(kind: str, english: str, indonesian: str) -> list[Feature]:
-    """Last answer, mean of a year and last move of one kind of survey."""
+def _level(kind: str, english: str, indonesian: str) -> list[Feature]:
+    """Last answer and mean of a year of one kind of survey."""
     where = f"kind = '{kind}'"
-    none = f"No answer about {english} yet"
-    none_id = f"Belum ada jawaban tentang {indonesian}"
     return [
         Feature(
             f"surveys_{kind}_last",
             answers("last", "score", where=where),
             "score",
             "satisfaction",
-            Words(f"Last score for {english}", f"Last score for {english} was {{value}}", none),
+            Words(
+                f"Last score for {english}",
+                f"Last score for {english} was {{value}}",
+                f"No answer about {english} yet",
+            ),
             Words(
                 f"Nilai terakhir untuk {indonesian}",
                 f"Nilai terakhir untuk {indonesian}: {{value}}",
-                none_id,
+                f"Belum ada jawaban tentang {indonesian}",
             ),
             direction=-1,
             actionable=True,
@@ -87,27 +96,31 @@ def _scores(kind: str, english: str, indonesian: str) -> list[Feature]:
             direction=-1,
             actionable=True,
         ),
-        Feature(
-            f"surveys_{kind}_change",
-            answers("last", "step", where=where),
-            "points",
-            "satisfaction",
-            Words(
-                f"Change of the score for {english} from the answer before to the last",
-                f"Score for {english} {{value}} since the answer before",
-                f"Fewer than two answers about {english}",
-                f"Score for {english} unchanged since the answer before",
-            ),
-            Words(
-                f"Perubahan nilai {indonesian} dari jawaban sebelumnya ke yang terakhir",
-                f"Nilai {indonesian} {{value}} sejak jawaban sebelumnya",
-                f"Kurang dari dua jawaban tentang {indonesian}",
-                f"Nilai {indonesian} tidak berubah sejak jawaban sebelumnya",
-            ),
-            direction=-1,
-            actionable=True,
-        ),
     ]
+
+
+def _move(kind: str, english: str, indonesian: str) -> Feature:
+    """How far the last answer lies from the one before."""
+    return Feature(
+        f"surveys_{kind}_change",
+        answers("last", "step", where=f"kind = '{kind}'"),
+        "points",
+        "satisfaction",
+        Words(
+            f"Change of the score for {english} from the answer before to the last",
+            f"Score for {english} {{value}} since the answer before",
+            f"Fewer than two answers about {english}",
+            f"Score for {english} unchanged since the answer before",
+        ),
+        Words(
+            f"Perubahan nilai {indonesian} dari jawaban sebelumnya ke yang terakhir",
+            f"Nilai {indonesian} {{value}} sejak jawaban sebelumnya",
+            f"Kurang dari dua jawaban tentang {indonesian}",
+            f"Nilai {indonesian} tidak berubah sejak jawaban sebelumnya",
+        ),
+        direction=-1,
+        actionable=True,
+    )
 
 
 _ATTENTION: list[Feature] = [
@@ -202,8 +215,6 @@ _ATTENTION: list[Feature] = [
 ]
 
 SURVEYS: list[Feature] = [
-    *_scores("nps", "recommending us", "rekomendasi"),
-    *_scores("csat", "satisfaction", "kepuasan"),
-    *_scores("ces", "ease", "kemudahan"),
+    *[feature for asked in _ASKED for feature in (*_level(*asked), _move(*asked))],
     *_ATTENTION,
 ]

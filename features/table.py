@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import csv, parquet
 
 from features.catalogue import ALL
 from features.compile import features_query, sources_of
 from features.customers import attribute_features
 from features.declare import Feature
 from features.feature_contract import FeatureColumn, FeatureContract
-from features.snapshot import Snapshot
+from features.snapshot import Snapshot, SnapshotError
 from features.spine import SPINE_SCHEMA, require_usable
 
 Progress = Callable[[str, int, int], None]
@@ -45,11 +47,17 @@ def feature_table(
     Numbers are DOUBLE, categories text; null is a missing value, never NaN. The same snapshot
     and spine give the same bits at every run. `progress` is told ("features", done, cutoffs).
 
-    Raises CutoffError for a cutoff that is not the start of a local day or has no history.
+    Raises CutoffError for a cutoff that is not the start of a local day or has no history,
+    and SnapshotError when no feature's columns are mapped.
     """
     cutoffs: list[datetime] = sorted(set(spine["cutoff"].to_pylist()))
     require_usable(snapshot, cutoffs)
     chosen = supported_features(snapshot)
+    if not chosen:
+        raise SnapshotError(
+            "no feature can be computed from this snapshot; map more columns, or declare "
+            "attributes of customers"
+        )
     connection = _facts(snapshot, chosen)
     places, parts = [], [_schema(chosen).empty_table()]
     for done, cutoff in enumerate(cutoffs):
@@ -106,3 +114,12 @@ def _in_order(spine: pa.Table, values: pa.Table, places: Sequence[pa.Array]) -> 
     for name in values.column_names:
         named = named.append_column(name, values[name])
     return named
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a feature table to `path`: CSV when it ends in .csv, else Parquet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".csv":
+        csv.write_csv(table, path)
+    else:
+        parquet.write_table(table, path)

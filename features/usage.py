@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from features.aggregates import FIXED, Aggregate, Change, Fact, Ratio, Source
+from features.aggregates import FIXED, Aggregate, Change, Fact, Ratio, Source, fixed
 from features.declare import Feature, Words, over
 
 USAGE_DAYS = Source(
@@ -10,11 +10,10 @@ USAGE_DAYS = Source(
     table="events",
     time="occurred_at",
     clock="day",
-    facts="""
+    facts=f"""
         SELECT customer_id, CAST(day AS BIGINT) AS ts, count(*) AS events,
           count(DISTINCT session_id) AS sessions,
-          CAST(sum(CAST(round(least(greatest(coalesce(value, 0), -1e13), 1e13) * 1e4) AS BIGINT))
-            AS BIGINT) AS amount, 1 AS active
+          CAST(sum({fixed("value")}) AS BIGINT) AS amount, 1 AS active
         FROM events GROUP BY customer_id, day""",
     columns={
         "active": Fact(("occurred_at",)),

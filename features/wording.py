@@ -43,6 +43,7 @@ UNITS: frozenset[str] = frozenset(THINGS) | {
 }
 """Every unit a feature may declare; shares and changes are fractions."""
 
+_TIMES = {"en": "times", "id": "kali"}
 _NOTHING = {"en": "no", "id": "tidak ada"}
 _MOVES = {"en": ("up", "down", "unchanged"), "id": ("naik", "turun", "tidak berubah")}
 _TRENDS = {
@@ -68,18 +69,13 @@ def value_text(value: float | str, unit: str, language: Language, currency: str)
         return _span(value * (24 if unit == "days" else 1), unit, language)
     if unit in ("money", "money trend"):
         return _money(value, unit, language, currency)
-    number = number_text(value, language)
-    size = number_text(abs(value), language)
-    percent, percent_moved = (
-        number_text(100 * value, language),
-        number_text(abs(100 * value), language),
-    )
+    number, size = number_text(value, language), number_text(abs(value), language)
     return {
-        "share": f"{percent}%",
-        "change": _moved(value, f"{percent_moved}%", _MOVES[language]),
+        "share": f"{number_text(100 * value, language)}%",
+        "change": _moved(value, f"{number_text(100 * abs(value), language)}%", _MOVES[language]),
         "points": _moved(value, size, _MOVES[language]),
         "trend": _moved(value, size, _TRENDS[language]),
-        "times": f"{number} {'times' if language == 'en' else 'kali'}",
+        "times": f"{number} {_TIMES[language]}",
     }.get(unit, number)
 
 
@@ -101,7 +97,7 @@ def _things(value: float, unit: str, language: Language) -> str:
 def _span(hours: float, unit: str, language: Language) -> str:
     if hours >= 48 or (unit == "days" and (hours >= 24 or hours == 0)):
         name, amount = "day", float(int(hours / 24))
-    elif hours >= 1:
+    elif round(60 * hours) >= 60:
         name, amount = "hour", float(round(hours))
     else:
         name, amount = "minute", float(round(60 * hours))

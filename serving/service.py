@@ -3,6 +3,7 @@
 `SETIA_WORKSPACE` names the workspace (default `var`); it is read when a worker starts.
 """
 
+import logging
 import os
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,8 @@ class Setia:
     """Churn risk, customer lifetime value, reasons and the at-risk list."""
 
     def __init__(self) -> None:
+        # BentoML lets only warnings of other loggers through.
+        logging.getLogger("setia").setLevel(logging.INFO)
         self.shelf: Shelf = install(app, Path(os.environ.get(WORKSPACE_VARIABLE, "var")))
 
     def __is_ready__(self) -> bool:

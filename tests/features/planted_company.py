@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from features.company import PLANTED, Effects, generate_company
+from features.company.generate import PLANTED, Effects, generate_company
 
 CUSTOMERS = 8_000
 END = date(2026, 6, 30)

@@ -2,7 +2,6 @@
 
 import gzip
 import math
-import os
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,19 +13,16 @@ import pytest
 from features.snapshot import Snapshot
 from features.spine import SPINE_SCHEMA
 from features.table import feature_table
+from tests.shared_data import shared_data
 
-SHARED = Path(
-    os.environ.get("SETIA_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
-)
-CDNOW = SHARED / "cdnow" / "CDNOW_master.txt.gz"
 AFTER_WEEK_39 = datetime(1997, 10, 1, tzinfo=UTC)
 NAMES = ["orders_frequency", "orders_recency", "orders_T", "orders_monetary_value"]
 
-pytestmark = pytest.mark.skipif(not CDNOW.exists(), reason=f"CDNOW is not at {CDNOW}")
-
 
 def purchases() -> list[tuple[str, datetime, float]]:
-    lines = gzip.decompress(CDNOW.read_bytes()).decode().split("\n")
+    lines = (
+        gzip.decompress(shared_data("cdnow/CDNOW_master.txt.gz").read_bytes()).decode().split("\n")
+    )
     rows = [line.split() for line in lines if line.strip()]
     return [
         (row[0], datetime.strptime(row[1], "%Y%m%d").replace(tzinfo=UTC), float(row[3]))

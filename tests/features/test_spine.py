@@ -90,7 +90,7 @@ def test_cutoffs_come_in_the_order_given(make_snapshot: MakeSnapshot, tmp_path: 
 @pytest.mark.parametrize(
     ("cutoff", "message"),
     [
-        (datetime(2024, 6, 1), "has no time zone"),  # noqa: DTZ001
+        (datetime(2024, 6, 1), "has no time zone"),
         (datetime(2024, 7, 1, tzinfo=UTC), "start of a day in Asia/Jakarta; use 2024-06-30T17:00"),
         (datetime(2024, 5, 31, 17, tzinfo=UTC), "first usable cutoff is 2024-06-02"),
     ],

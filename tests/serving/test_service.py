@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -38,8 +39,9 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
-        self._patience = threading.Timer(PATIENCE_SECONDS, self.process.kill)
+        self._patience = threading.Timer(PATIENCE_SECONDS, self._end, [signal.SIGKILL])
         self._patience.start()
 
     def until(self, text: str) -> None:
@@ -63,8 +65,16 @@ class Server:
 
     def stop(self) -> None:
         self._patience.cancel()
-        self.process.terminate()
-        self.log += self.process.communicate(timeout=30)[0]
+        self._end(signal.SIGTERM)
+        try:
+            self.log += self.process.communicate(timeout=20)[0]
+        except subprocess.TimeoutExpired:
+            self._end(signal.SIGKILL)
+            raise
+
+    def _end(self, how: signal.Signals) -> None:
+        """Signal the server and its workers, which are a process group of their own."""
+        os.killpg(self.process.pid, how)
 
 
 def free_port() -> int:

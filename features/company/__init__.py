@@ -1,0 +1,1 @@
+"""A generated company with planted, known effects."""

@@ -1,0 +1,1 @@
+"""Sources mapped, typed, judged row by row and written as a snapshot."""

@@ -1,0 +1,229 @@
+"""Sources into a snapshot: every row read, judged against the contract, and accounted for."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from features.config import PipelineConfig, TableName
+from features.contracts import TABLES, ContractError
+from features.ingest.consistency import cross_warnings, table_warnings
+from features.ingest.mapping import lookup_target
+from features.ingest.normalise import quoted
+from features.ingest.rejects import rejections, set_aside, write_rejects
+from features.ingest.report import IngestReport, TableReport
+from features.ingest.snapshot_files import main_time, span, write_snapshot
+from features.ingest.staging import Staged, stage
+from features.sources.source import open_source
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, the steps done and the steps in all."""
+
+
+class TooManyRejects(ContractError):
+    """A table lost more rows than `max_reject_rate`; no snapshot was written."""
+
+    def __init__(self, report: IngestReport) -> None:
+        self.report = report
+        lines = [
+            f"{table.table}: {table.reject_rate:.1%} of the rows are rejected, more than "
+            f"max_reject_rate {table.max_reject_rate:.1%}\n"
+            + "\n".join(f"  {each.sentence}; {each.advice}" for each in table.rejections)
+            for table in report.too_many
+        ]
+        super().__init__("\n".join(lines))
+
+
+def ingest(
+    config: PipelineConfig, progress: Progress | None = None, now: datetime | None = None
+) -> IngestReport:
+    """Read every source, write `snapshots/` and `rejects/` in the workspace, and report.
+
+    Facts later than `now` (the present, unless given) are rejected. Both folders are written
+    aside and then exchanged whole; when this raises, the snapshot that was there stays.
+
+    Raises ContractError when the sources cannot make a snapshot, TooManyRejects (with the
+    report) when a table loses more than its `max_reject_rate`, SourceError when one cannot be
+    read.
+    """
+    order = _reading_order(config)
+    now = now or datetime.now(UTC)
+    config.workspace.mkdir(parents=True, exist_ok=True)
+    with _scratch(config.workspace) as (connection, scratch):
+        tables: dict[TableName, Staged] = {}
+        for done, name in enumerate(order):
+            _tell(progress, f"reading {name}", done, len(order) + 1)
+            tables[name] = _staged(connection, name, config, scratch, now)
+        report = _report(connection, tables)
+        _write_rejects(connection, tables, config.workspace, scratch)
+        if report.too_many:
+            raise TooManyRejects(report)
+        if not _labels_are_given(config):
+            _require_activity(report)
+        _tell(progress, "writing the snapshot", len(order), len(order) + 1)
+        return _with_snapshot(connection, tables, config, scratch, report, now)
+
+
+def _tell(progress: Progress | None, what: str, done: int, total: int) -> None:
+    if progress:
+        progress(what, done, total)
+
+
+def _reading_order(config: PipelineConfig) -> list[TableName]:
+    """Tables in contract order, those that look customers up in another after that other."""
+    if not _labels_are_given(config) and not any(
+        TABLES[name].is_activity for name in config.sources
+    ):
+        raise ContractError(
+            "none of orders, events and subscriptions is configured; without one nobody can be "
+            "seen to leave: add it under sources"
+        )
+    for name, source in config.sources.items():
+        target = lookup_target(source)
+        if target and target not in config.sources:
+            raise ContractError(
+                f"sources.{name}.columns.customer_id looks customers up in {target}, "
+                f"which is not configured; add sources.{target}"
+            )
+        if target and lookup_target(config.sources[target]):
+            raise ContractError(
+                f"sources.{name}.columns.customer_id looks customers up in {target}, which looks "
+                "them up itself; name the table that has customer ids"
+            )
+    present = [name for name in TABLES if name in config.sources]
+    return sorted(present, key=lambda name: lookup_target(config.sources[name]) is not None)
+
+
+@contextmanager
+def _scratch(workspace: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """A database on disk, so that sources larger than memory spill, gone afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix=".ingest-", dir=workspace) as folder,
+        duckdb.connect(str(Path(folder) / "staging.duckdb")) as connection,
+    ):
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection, Path(folder)
+
+
+def _staged(
+    connection: duckdb.DuckDBPyConnection,
+    name: TableName,
+    config: PipelineConfig,
+    scratch: Path,
+    now: datetime,
+) -> Staged:
+    raw = open_source(connection, name, config.sources[name], scratch)
+    try:
+        return stage(connection, TABLES[name], raw, config, now)
+    except duckdb.InvalidInputException as error:
+        date_format = config.sources[name].date_format
+        if date_format is None or "format" not in str(error):
+            raise
+        raise ContractError(
+            f"sources.{name}.date_format: {date_format!r} is no strptime format; "
+            "write it like %d/%m/%Y %H:%M"
+        ) from None
+
+
+def _report(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[TableName, Staged]
+) -> IngestReport:
+    reports = tuple(_table_report(connection, staged) for staged in tables.values())
+    return IngestReport(reports, cross_warnings(connection, tables))
+
+
+def _table_report(connection: duckdb.DuckDBPyConnection, staged: Staged) -> TableReport:
+    name, time = staged.table.name, main_time(staged)
+    first, last = span(connection, name, time) if time else (None, None)
+    accepted, read, coverage = _counts(connection, staged)
+    return TableReport(
+        table=name,
+        rows_read=read,
+        accepted=accepted,
+        rejections=rejections(connection, staged),
+        set_aside=set_aside(connection, staged),
+        normalised=_normalised(connection, staged),
+        warnings=table_warnings(connection, staged),
+        first=first,
+        last=last,
+        coverage=coverage,
+        max_reject_rate=staged.source.max_reject_rate,
+    )
+
+
+def _counts(
+    connection: duckdb.DuckDBPyConnection, staged: Staged
+) -> tuple[int, int, dict[str, float]]:
+    names = [binding.column.name for binding in staged.bindings]
+    filled = ", ".join(f"count({quoted(name)})" for name in names)
+    row = connection.execute(
+        f"SELECT (SELECT count(*) FROM {staged.relation}) + "
+        f"(SELECT count(*) FROM {staged.raw.broken}), count(*), {filled} "
+        f"FROM {staged.relation} WHERE verdict IS NULL"
+    ).fetchall()[0]
+    read, accepted, *counts = row
+    coverage = {
+        name: count / accepted for name, count in zip(names, counts, strict=True) if accepted
+    }
+    return accepted, read, coverage
+
+
+def _normalised(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[str, int]:
+    marks = ", ".join(f"count_if({mark})" for mark in staged.notes.values())
+    row = connection.execute(
+        f"SELECT {marks} FROM {staged.relation} WHERE verdict IS NULL"
+    ).fetchall()[0]
+    return {what: rows for what, rows in zip(staged.notes, row, strict=True) if rows}
+
+
+def _write_rejects(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[TableName, Staged],
+    workspace: Path,
+    scratch: Path,
+) -> None:
+    folder = scratch / "rejects"
+    folder.mkdir()
+    for staged in tables.values():
+        write_rejects(connection, staged, folder)
+    _exchange(folder, workspace / "rejects", scratch)
+
+
+def _labels_are_given(config: PipelineConfig) -> bool:
+    """Whether a wide table of customers is enough: it says itself who churned."""
+    return config.churn.label == "column" and "customers" in config.sources
+
+
+def _require_activity(report: IngestReport) -> None:
+    if not any(table.accepted for table in report.tables if TABLES[table.table].is_activity):
+        raise ContractError(
+            "none of orders, events and subscriptions has a single accepted row; "
+            "`setia check` shows what was read"
+        )
+
+
+def _with_snapshot(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[TableName, Staged],
+    config: PipelineConfig,
+    scratch: Path,
+    report: IngestReport,
+    now: datetime,
+) -> IngestReport:
+    folder = scratch / "snapshots"
+    folder.mkdir()
+    manifest = write_snapshot(connection, tables, config, folder, now)
+    _exchange(folder, config.workspace / "snapshots", scratch)
+    return IngestReport(
+        report.tables, report.warnings, manifest.first, manifest.watermark, manifest.fingerprint
+    )
+
+
+def _exchange(new: Path, place: Path, scratch: Path) -> None:
+    """Put the folder `new` in `place`; what was there goes with `scratch`."""
+    if place.exists():
+        place.rename(scratch / f"old-{place.name}")
+    new.rename(place)

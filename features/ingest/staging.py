@@ -1,0 +1,191 @@
+"""Raw rows made into typed, judged rows: one staged relation and one accepted view per table."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from features.config import PipelineConfig, SourceConfig
+from features.contracts import SURVEY_SCALES, Column, Table
+from features.ingest.mapping import Binding, bind, lookup_target
+from features.ingest.normalise import choice_value, is_float_id, literal, quoted
+from features.ingest.readings import FOUND_TIME, LIFTED, readings
+from features.ingest.rules import row_rules, struct, survey_scale, text_of, verdict
+from features.sources.source import RawTable
+
+SQL_TYPES = {
+    "time": "TIMESTAMPTZ",
+    "money": "DOUBLE",
+    "number": "DOUBLE",
+    "whole": "DOUBLE",
+    "boolean": "BOOLEAN",
+}
+
+
+@dataclass(frozen=True)
+class Staged:
+    """One table with every source row typed and judged.
+
+    `relation` has source_file, source_row, the mapped columns, one boolean for each note, and
+    `verdict` (NULL: accepted). A view named after the table holds the accepted rows in full.
+    """
+
+    table: Table
+    source: SourceConfig
+    raw: RawTable
+    bindings: list[Binding]
+    relation: str
+    notes: dict[str, str]
+    """What was read differently from how it was written, to the column that marks such rows."""
+
+    @property
+    def mapped(self) -> tuple[str, ...]:
+        """Contract columns that the source fills, in order."""
+        names = {binding.column.name for binding in self.bindings}
+        return tuple(name for name in self.table.names if name in names)
+
+
+def stage(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    raw: RawTable,
+    config: PipelineConfig,
+    now: datetime,
+) -> Staged:
+    """Type and judge every row of `raw`; rows later than `now` are rejected.
+
+    A table looked up for customers must be staged already.
+
+    Raises ContractError when the column mapping does not fit the source.
+    """
+    source = config.sources[table.name]
+    bindings = bind(table, source, raw.columns)
+    notes = _notes(table, source, bindings)
+    marks = {what: f"note_{place}" for place, what in enumerate(notes)}
+    noted = [f"coalesce({notes[what]}, false) AS {mark}" for what, mark in marks.items()]
+    names = [quoted(binding.column.name) for binding in bindings]
+    if lookup_target(source):
+        names.append(FOUND_TIME)
+    rules = row_rules(table, source, bindings, config.currency, now)
+    connection.execute(
+        f"CREATE OR REPLACE TABLE staged_{table.name} AS "
+        f"SELECT {', '.join(['source_file', 'source_row', *names, *noted])}, "
+        f"{verdict(rules)} AS verdict "
+        f"FROM ({readings(table, source, raw, bindings, config.timezone)})"
+    )
+    staged = Staged(table, source, raw, bindings, f"staged_{table.name}", marks)
+    _reject_stragglers(connection, staged)
+    _reject_duplicates(connection, staged)
+    connection.execute(
+        f"CREATE OR REPLACE VIEW {table.name} AS {_accepted(staged, config.timezone)}"
+    )
+    return staged
+
+
+def _notes(table: Table, source: SourceConfig, bindings: list[Binding]) -> dict[str, str]:
+    """What is read differently from how it is written, to the condition on such rows."""
+    notes = {"a bare date read as the earlier time of its day": LIFTED}
+    for binding in bindings:
+        column, text = binding.column, text_of(binding)
+        if column.kind == "id" and binding.how == "copy":
+            notes[f"{column.name} like 12345.0 read as 12345"] = is_float_id(text)
+        if column.otherwise is not None:
+            unlisted = f"{text} IS NOT NULL AND {choice_value(text, column)} IS NULL"
+            notes[f"{column.name} outside the list read as {column.otherwise!r}"] = unlisted
+    names = {binding.column.name for binding in bindings}
+    if table.name == "orders":
+        notes["negative amounts or quantities read as returns"] = _is_return(names)
+    if source.scales:
+        kinds = ", ".join(literal(kind) for kind in source.scales)
+        notes["scores moved to the standard scale"] = f"kind IN ({kinds}) AND score IS NOT NULL"
+    return notes
+
+
+def _is_return(names: set[str]) -> str:
+    return "amount < 0 OR coalesce(quantity < 0, false)" if "quantity" in names else "amount < 0"
+
+
+def _reject_stragglers(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
+    """Reject activity far past the end of all but a hundredth of the rows.
+
+    A few mistyped years would otherwise move the watermark and make everyone look inactive.
+    """
+    table = staged.table
+    if not table.is_activity:
+        return
+    connection.execute(
+        f"UPDATE {staged.relation} SET verdict = "
+        f"{struct('beyond_span', str(table.time), str(table.time))} "
+        f"WHERE verdict IS NULL AND {table.time} > ("
+        f"SELECT last + greatest(last - first, INTERVAL 365 DAY) FROM ("
+        f"SELECT quantile_disc({table.time}, 0.01) AS first, "
+        f"quantile_disc({table.time}, 0.99) AS last "
+        f"FROM {staged.relation} WHERE verdict IS NULL))"
+    )
+
+
+def _reject_duplicates(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
+    """Reject all but the first row of each key, in the order of the source."""
+    unique = [name for name in staged.table.unique or () if name in staged.mapped]
+    if not unique:
+        return
+    connection.execute(
+        f"UPDATE {staged.relation} SET verdict = {struct('duplicate_id', unique[0], unique[0])} "
+        "WHERE (source_file, source_row) IN (SELECT (source_file, source_row) "
+        f"FROM {staged.relation} WHERE verdict IS NULL "
+        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(unique)} "
+        "ORDER BY source_file, source_row) > 1)"
+    )
+
+
+def _accepted(staged: Staged, zone: str) -> str:
+    table = staged.table
+    shaped = _shaped_orders(staged) if table.name == "orders" else {}
+    if table.name == "surveys" and "score" in staged.mapped:
+        shaped = {"score": _standard_score(staged.source)}
+    columns = [_accepted_column(staged, column, shaped) for column in table.columns]
+    columns += [
+        quoted(binding.column.name)
+        for binding in staged.bindings
+        if binding.column.name not in table.names
+    ]
+    if table.name in ("orders", "events"):
+        local = f"CAST(timezone('{zone}', {table.time}) AS DATE)"
+        columns.append(f"CAST(datediff('day', DATE '1970-01-01', {local}) AS INTEGER) AS day")
+    if table.name == "orders":
+        columns.append(f"{_is_return(set(staged.mapped))} AS is_return")
+    return f"SELECT {', '.join(columns)} FROM {staged.relation} WHERE verdict IS NULL"
+
+
+def _accepted_column(staged: Staged, column: Column, shaped: dict[str, str]) -> str:
+    value = column.name if column.name in staged.mapped else "NULL"
+    kind = SQL_TYPES.get(column.kind, "VARCHAR")
+    return f"CAST({shaped.get(column.name, value)} AS {kind}) AS {column.name}"
+
+
+def _shaped_orders(staged: Staged) -> dict[str, str]:
+    """A return keeps no amount: what went back is a refund, known when it was booked."""
+    returned = _is_return(set(staged.mapped))
+    held = {
+        name: name if name in staged.mapped else "NULL" for name in ("refunded_at", "refund_amount")
+    }
+    shaped = {
+        "amount": f"CASE WHEN {returned} THEN 0 ELSE amount END",
+        "refunded_at": f"CASE WHEN {returned} THEN ordered_at ELSE {held['refunded_at']} END",
+        "refund_amount": f"CASE WHEN {returned} THEN abs(amount) ELSE {held['refund_amount']} END",
+    }
+    if "margin" in staged.mapped:
+        shaped["margin"] = f"CASE WHEN {returned} THEN least(margin, 0) ELSE margin END"
+    return shaped
+
+
+def _standard_score(source: SourceConfig) -> str:
+    cases = []
+    for kind, (lowest, highest) in SURVEY_SCALES.items():
+        low, high = survey_scale(source, kind)
+        if (low, high) != (lowest, highest):
+            factor = (highest - lowest) / (high - low)
+            cases.append(
+                f"WHEN kind = '{kind}' THEN {lowest} + (score - {low}) * {factor!r}::DOUBLE"
+            )
+    return f"CASE {' '.join(cases)} ELSE score END" if cases else "score"

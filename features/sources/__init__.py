@@ -1,0 +1,1 @@
+"""Files and database tables, read as text."""
