@@ -1,27 +1,34 @@
 """From declared features to one SQL query per cutoff, in the subset DuckDB and Spark share."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from features.aggregates import Aggregate, Formula, Ratio, Source, aggregates
+from features.aggregate_sql import BY_KEY, aggregate_sql, shares_query, shrunk_sql, where
+from features.aggregates import (
+    Aggregate,
+    Change,
+    CompanyNumber,
+    Difference,
+    Formula,
+    Level,
+    Likeness,
+    Ratio,
+    Shrunk,
+    Source,
+    Until,
+    aggregates,
+    company_numbers,
+)
 from features.declare import Feature
-from features.windows import day_number, shift_days
+from features.standpoint import Standpoint
 
+__all__ = ["Standpoint", "company_numbers_of", "company_query", "features_query", "sources_of"]
 
-@dataclass(frozen=True)
-class Standpoint:
-    """A cutoff as the facts write time: epoch seconds, or local day numbers."""
+NEXT, SEPARATOR = ",\n", ",\n  "
 
-    cutoff: datetime
-    zone: ZoneInfo
-
-    def at(self, source: Source, days_before: int = 0) -> int:
-        """The instant `days_before` calendar days before the cutoff, on the source's clock."""
-        if source.clock == "day":
-            return day_number(self.cutoff, self.zone) - days_before
-        return int(shift_days(self.cutoff, -days_before, self.zone).timestamp())
+Names = Mapping[Aggregate | CompanyNumber, str]
+"""What a query calls the answer to each aggregate and each number of the company."""
 
 
 def sources_of(features: Iterable[Feature]) -> list[Source]:
@@ -36,52 +43,126 @@ def features_query(features: Sequence[Feature], cutoff: datetime, zone: ZoneInfo
     Reads the tables `facts_<source>`; columns are f0, f1, … and rows in `place` order.
     """
     stand = Standpoint(cutoff, zone)
-    blocks = _blocks(features)
-    names = {
-        part: f"{block}.a{i}" for block, parts in blocks.items() for i, part in enumerate(parts)
-    }
-    queries = [f"{name} AS (\n{_block(parts, stand)})" for name, parts in blocks.items()]
+    blocks, shares = _blocks(features), _shares(features)
+    names = {**_names(blocks), **_share_names(shares)}
+    queries = [*_block_queries(blocks, stand), *_share_queries(shares, stand)]
     columns = [f"{_formula(f.formula, names)} AS f{i}" for i, f in enumerate(features)]
-    joins = [f"LEFT JOIN {name} ON {name}.customer_id = s.customer_id" for name in blocks]
-    head = "WITH " + ",\n".join(queries) if queries else ""
+    joins = [
+        f"CROSS JOIN {name}"
+        if _is_company(parts)
+        else f"LEFT JOIN {name} ON {name}.customer_id = s.customer_id"
+        for name, parts in blocks.items()
+    ]
+    joins += [f"CROSS JOIN {name}" for name in shares]
     return "\n".join(
-        [head, "SELECT " + ",\n  ".join(columns), "FROM spine s", *joins, "ORDER BY s.place"]
+        [
+            f"WITH {NEXT.join(queries)}" if queries else "",
+            "SELECT " + ",\n  ".join(columns),
+            "\n".join(["FROM spine s", *joins]),
+            "ORDER BY s.place",
+        ]
     )
 
 
+def company_query(features: Sequence[Feature], cutoff: datetime, zone: ZoneInfo) -> str:
+    """SQL for one row with the company's numbers as of `cutoff`.
+
+    Columns are n0, n1, … and come in the order of `company_numbers_of`; with them, a
+    customer's own rows are enough to work out every feature.
+    """
+    stand = Standpoint(cutoff, zone)
+    shares = _shares(features)
+    blocks = {name: parts for name, parts in _blocks(features).items() if _is_company(parts)}
+    names = {**_names(blocks), **_share_names(shares)}
+    queries = [*_block_queries(blocks, stand), *_share_queries(shares, stand)]
+    columns = [
+        f"{_value(number, names) if isinstance(number, Aggregate) else names[number]} AS n{i}"
+        for i, number in enumerate(company_numbers_of(features))
+    ]
+    tables = " CROSS JOIN ".join([*blocks, *shares])
+    return f"WITH {NEXT.join(queries)}\nSELECT {', '.join(columns)}\nFROM {tables}"
+
+
+def company_numbers_of(features: Iterable[Feature]) -> list[CompanyNumber]:
+    """The numbers of the whole company that the features need, each once."""
+    return list(dict.fromkeys(n for feature in features for n in company_numbers(feature.formula)))
+
+
 def _blocks(features: Sequence[Feature]) -> dict[str, list[Aggregate]]:
-    """Aggregates that one GROUP BY can answer together; distinct counts go key by key."""
+    """Aggregates that one GROUP BY can answer together; counts of values go key by key."""
     blocks: dict[str, list[Aggregate]] = {}
     parts = (part for feature in features for part in aggregates(feature.formula))
     for part in dict.fromkeys(parts):
-        suffix = f"_by_{part.column}" if part.how == "distinct" else ""
-        blocks.setdefault(part.source.name + suffix, []).append(part)
+        key = f"_by_{part.column}" if part.how in BY_KEY else ""
+        whose = "_company" if part.scope == "company" else ""
+        blocks.setdefault(part.source.name + key + whose, []).append(part)
     return blocks
+
+
+def _is_company(parts: Sequence[Aggregate]) -> bool:
+    return parts[0].scope == "company"
+
+
+def _names(blocks: Mapping[str, Sequence[Aggregate]]) -> Names:
+    return {
+        part: f"{block}.a{i}" for block, parts in blocks.items() for i, part in enumerate(parts)
+    }
+
+
+def _block_queries(blocks: Mapping[str, Sequence[Aggregate]], stand: Standpoint) -> list[str]:
+    return [f"{name} AS (\n{_block(parts, stand)})" for name, parts in blocks.items()]
 
 
 def _block(parts: Sequence[Aggregate], stand: Standpoint) -> str:
     """One level of conditional aggregates over the rows a source shows at the cutoff."""
-    rows = _visible(parts[0].source, stand)
-    if parts[0].how == "distinct":
-        key = parts[0].column
-        rows = (
-            f"SELECT customer_id, {key}, max(ts) AS ts FROM ({rows}) v "
-            f"WHERE {key} IS NOT NULL GROUP BY customer_id, {key}"
-        )
-    columns = [f"{_aggregate(part, stand)} AS a{i}" for i, part in enumerate(parts)]
-    listed = ",\n  ".join(["customer_id", *columns])
-    return f"SELECT {listed}\nFROM ({rows}) r GROUP BY customer_id"
+    rows = _visible(parts[0].source, stand, everyone=_is_company(parts))
+    if parts[0].how in BY_KEY:
+        rows = _by_key(parts, rows, stand)
+        columns = [_over_keys(part, i, stand) for i, part in enumerate(parts)]
+    else:
+        columns = [aggregate_sql(part, stand) for part in parts]
+    named = [f"{column} AS a{i}" for i, column in enumerate(columns)]
+    if _is_company(parts):
+        return f"SELECT {SEPARATOR.join(named)}\nFROM ({rows}) r"
+    return f"SELECT {SEPARATOR.join(['customer_id', *named])}\nFROM ({rows}) r GROUP BY customer_id"
 
 
-def _visible(source: Source, stand: Standpoint) -> str:
+def _by_key(parts: Sequence[Aggregate], rows: str, stand: Standpoint) -> str:
+    """One row per customer and value of the key: when it was last seen, and how often."""
+    key = parts[0].column
+    counts = [
+        f", count(*){where(part, stand)} AS n{i}"
+        for i, part in enumerate(parts)
+        if not _asks_when_last_seen(part)
+    ]
+    return (
+        f"SELECT customer_id, {key}, max(ts) AS ts{''.join(counts)} FROM ({rows}) v "
+        f"WHERE {key} IS NOT NULL GROUP BY customer_id, {key}"
+    )
+
+
+def _over_keys(part: Aggregate, place: int, stand: Standpoint) -> str:
+    if part.how == "modal":
+        return f"max(n{place})"
+    if _asks_when_last_seen(part):
+        return f"count(*){where(part, stand)}"
+    return f"count(*) FILTER (WHERE n{place} > 0)"
+
+
+def _asks_when_last_seen(part: Aggregate) -> bool:
+    """Whether a value counts exactly when its last row lies in the window."""
+    return part.how == "distinct" and not part.where and not part.until
+
+
+def _visible(source: Source, stand: Standpoint, *, everyone: bool = False) -> str:
     """The source's rows as they stood at the cutoff: later ones gone, late columns hidden."""
     now = stand.at(source)
     columns = [_shown(source, name, now) for name in source.columns]
     extra = [] if source.place in ("ts", *source.columns) else [f"f.{source.place}"]
+    asked = "" if everyone else " JOIN spine s ON s.customer_id = f.customer_id"
     return (
         f"SELECT {', '.join(['f.customer_id', 'f.ts', *extra, *columns])} "
-        f"FROM facts_{source.name} f JOIN spine s ON s.customer_id = f.customer_id "
-        f"WHERE f.ts < {now}"
+        f"FROM facts_{source.name} f{asked} WHERE f.ts < {now}"
     )
 
 
@@ -93,68 +174,52 @@ def _shown(source: Source, name: str, now: int) -> str:
     return f"CASE WHEN {known} THEN f.{name} END AS {name}"
 
 
-def _aggregate(part: Aggregate, stand: Standpoint) -> str:
-    rows = _condition(part, stand)
-    now, column, time = stand.at(part.source), part.column, part.time
-    where = f" FILTER (WHERE {rows})" if rows else ""
-    known = f" FILTER (WHERE {' AND '.join(filter(None, [rows, f'{column} IS NOT NULL']))})"
-    number, total = f"count({column}){where}", f"sum({column}){where}"
-    simple: dict[str, Callable[[], str]] = {
-        "count": lambda: f"count(*){where}",
-        "distinct": lambda: f"count(*){where}",
-        "sum": lambda: total,
-        "mean": lambda: f"CAST({total} AS DOUBLE) / nullif({number}, 0)",
-        "sd": lambda: _deviation(number, total, f"sum({column} * {column}){where}"),
-        "max": lambda: f"max({column}){where}",
-        "median": lambda: f"median({column}){where}",
-        "last": lambda: f"max_by({column}, {part.source.place}){known}",
-        "since_last": lambda: f"{now} - max({time}){where}",
-        "since_first": lambda: f"{now} - min({time}){where}",
-        "span": lambda: f"max({time}){where} - min({time}){where}",
-        "slope": lambda: _slope(part, stand, where),
-    }
-    return simple[part.how]()
+def _shares(features: Iterable[Feature]) -> dict[str, list[Level]]:
+    """The company's shares by the query that answers them: one for each source."""
+    shares: dict[str, list[Level]] = {}
+    for number in company_numbers_of(features):
+        if isinstance(number, Level):
+            shares.setdefault(f"{number.trials.source.name}_shares", []).append(number)
+    return shares
 
 
-def _condition(part: Aggregate, stand: Standpoint) -> str:
-    conditions = [f"({part.where})"] if part.where else []
-    if part.days is not None:
-        conditions.append(f"{part.time} >= {stand.at(part.source, part.days)}")
-    if part.until:
-        conditions.append(f"{part.time} < {stand.at(part.source, part.until)}")
-    return " AND ".join(conditions)
+def _share_names(shares: Mapping[str, Sequence[Level]]) -> Names:
+    names: dict[Aggregate | CompanyNumber, str] = {}
+    for query, levels in shares.items():
+        for i, level in enumerate(levels):
+            names[level] = f"{query}.level{i}"
+            names[Likeness(level.hits, level.trials)] = f"{query}.likeness{i}"
+    return names
 
 
-def _deviation(number: str, total: str, squares: str) -> str:
-    """Sample standard deviation from exact whole sums, so that no order of adding shows."""
-    spread = f"CAST({number} * {squares} - {total} * {total} AS DOUBLE)"
-    freedom = f"(CAST({number} AS DOUBLE) * ({number} - 1))"
-    return f"CASE WHEN {number} > 1 THEN sqrt({spread} / {freedom}) END"
+def _share_queries(shares: Mapping[str, Sequence[Level]], stand: Standpoint) -> list[str]:
+    queries = []
+    for name, levels in shares.items():
+        rows = _visible(levels[0].trials.source, stand, everyone=True)
+        queries.append(f"{name} AS (\n{shares_query(levels, rows, stand)})")
+    return queries
 
 
-def _slope(part: Aggregate, stand: Standpoint, where: str) -> str:
-    """Least-squares slope over equal buckets of the lookback, empty ones counted as zero.
-
-    With n buckets numbered i = 0..n-1, the slope is 12 * sum(y_i * (i - (n-1)/2)) / (n^3 - n);
-    doubling the weight keeps the sum whole.
-    """
-    days, step = part.days or 0, part.bucket
-    buckets = days // step
-    start = stand.at(part.source, days)
-    weight = f"(2 * CAST(floor((ts - {start}) / {step}) AS BIGINT) - {buckets - 1})"
-    return f"CAST(sum({weight} * {part.column}){where} AS DOUBLE) * 6 / {buckets**3 - buckets}"
-
-
-def _formula(formula: Formula, names: dict[Aggregate, str]) -> str:
-    if isinstance(formula, Aggregate):
-        return _value(formula, names)
-    if isinstance(formula, Ratio):
-        return f"{_value(formula.top, names)} / nullif({_value(formula.bottom, names)}, 0)"
-    before = _value(formula.before, names)
-    return f"({_value(formula.recent, names)} - {before}) / nullif({before}, 0)"
+def _formula(formula: Formula, names: Names) -> str:
+    match formula:
+        case Aggregate():
+            return _value(formula, names)
+        case Ratio(top, bottom):
+            return f"{_formula(top, names)} / nullif({_formula(bottom, names)}, 0)"
+        case Difference(left, right):
+            return f"({_formula(left, names)} - {_formula(right, names)})"
+        case Change(recent, before):
+            base = _formula(before, names)
+            return f"({_formula(recent, names)} - {base}) / nullif({base}, 0)"
+        case Until(elapsed, days):
+            passed = _formula(elapsed, names)
+            return f"({days} - ({passed} - {days} * floor({passed} / {days})))"
+        case Shrunk(hits, trials):
+            own = (_value(hits, names), _value(trials, names))
+            return shrunk_sql(*own, names[formula.level], names[formula.likeness])
 
 
-def _value(part: Aggregate, names: dict[Aggregate, str]) -> str:
+def _value(part: Aggregate, names: Names) -> str:
     if part.is_text:
         return names[part]
     value = f"CAST({names[part]} AS DOUBLE)"

@@ -5,7 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from features.aggregates import Aggregate, DeclarationError, Formula, aggregates
+from features.aggregates import (
+    Aggregate,
+    DeclarationError,
+    Formula,
+    Until,
+    aggregates,
+    company_numbers,
+    operands,
+)
 from features.config import TableName
 from features.wording import UNITS, Language, value_text
 
@@ -102,15 +110,17 @@ class Feature:
     @property
     def needs(self) -> frozenset[tuple[TableName, str]]:
         """The (table, contract column) pairs without which it cannot be computed."""
-        return frozenset(
-            (part.source.table, need) for part in aggregates(self.formula) for need in _needs(part)
-        )
+        return frozenset(need for part in aggregates(self.formula) for need in _needs(part))
 
     @property
     def definition(self) -> str:
         """Digest of the computation: formula and facts, not words."""
-        text = "\n".join(_identity(part) for part in aggregates(self.formula))
-        return hashlib.sha256(f"{type(self.formula).__name__}\n{text}".encode()).hexdigest()[:16]
+        return hashlib.sha256(_identity(self.formula).encode()).hexdigest()[:16]
+
+    @property
+    def company_relative(self) -> bool:
+        """Whether it depends on rows of other customers."""
+        return next(company_numbers(self.formula), None) is not None
 
     def sentence(self, value: float | str | None, language: Language, currency: str) -> str:
         """Say what `value` means for one customer, as a sentence without a full stop.
@@ -127,17 +137,24 @@ class Feature:
         return text[:1].upper() + text[1:]
 
 
-def _needs(part: Aggregate) -> set[str]:
+def _needs(part: Aggregate) -> set[tuple[TableName, str]]:
     facts = [part.source.columns[name] for name in part.used]
     columns = {need for fact in facts if not fact.is_optional for need in fact.needs}
-    return columns | ({part.source.time} if part.source.time else set())
+    own = columns | ({part.source.time} if part.source.time else set())
+    return {(part.source.table, column) for column in own} | set(part.source.beside)
 
 
-def _identity(part: Aggregate) -> str:
-    fields = {name: value for name, value in vars(part).items() if name != "source"}
-    late = {name: part.source.known_at.get(name) for name in part.used}
-    facts = " ".join(part.source.facts.split())
-    return f"{fields} {part.source.clock} {part.scale} {part.source.place} {late} {facts}"
+def _identity(formula: Formula) -> str:
+    """The computation as text: equal for equal computations only."""
+    if not isinstance(formula, Aggregate):
+        days = formula.days if isinstance(formula, Until) else ""
+        inner = "\n".join(_identity(part) for part in operands(formula))
+        return f"{type(formula).__name__}{days}(\n{inner})"
+    fields = {name: value for name, value in vars(formula).items() if name != "source"}
+    source = formula.source
+    late = {name: source.known_at.get(name) for name in formula.used}
+    facts = " ".join(source.facts.split())
+    return f"{fields} {source.clock} {formula.scale} {source.place} {late} {facts}"
 
 
 def over(
