@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from features.config import TableName
+from features.text.themes import THEMES
 
 Kind = Literal["id", "text", "time", "money", "number", "whole", "boolean", "choice"]
 
@@ -62,6 +63,19 @@ class Table:
     """Whether rows move the watermark and can stand for a customer being active."""
 
     @property
+    def kept(self) -> tuple[Column, ...]:
+        """The columns of a snapshot, in order: numbers about a text stand in its place."""
+        plain = tuple(column for column in self.columns if column.name != "text")
+        return plain if plain == self.columns else (*plain, *TEXT_COLUMNS)
+
+    @property
+    def kept_known_at(self) -> Mapping[str, str]:
+        """Late column of a snapshot to the time column at which its value became known."""
+        known = dict(self.known_at)
+        time = known.pop("text", None)
+        return known if time is None else known | {column.name: time for column in TEXT_COLUMNS}
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Canonical column names, in order."""
         return tuple(column.name for column in self.columns)
@@ -83,6 +97,14 @@ class Table:
                 return column
         raise KeyError(name)
 
+
+TEXT_COLUMNS: tuple[Column, ...] = (
+    Column("text_length", "whole"),
+    Column("text_language"),
+    Column("text_sentiment", "number"),
+    *(Column(f"text_{theme}", "boolean") for theme in THEMES),
+)
+"""What is kept of a text: see `features.text.reading`."""
 
 _CUSTOMER = Column("customer_id", "id", required=True)
 _CHANNEL = Column("channel", "choice", choices=CHANNELS, otherwise="other")

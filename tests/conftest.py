@@ -14,6 +14,7 @@ import pytest
 
 from features.contracts import TABLES
 from features.snapshot import Manifest, Snapshot, TableEntry, open_snapshot
+from features.text.reading import with_text_read
 from features.windows import local_day, start_of_day
 
 Rows = Sequence[Mapping[str, Any]]
@@ -68,8 +69,9 @@ def write_snapshot(
 def _write(folder: Path, name: str, rows: Rows, zone: ZoneInfo) -> TableEntry:
     table = TABLES[name]
     given = {key for row in rows for key in row} - {"is_return"} | set(table.required)
+    rows = [with_text_read(row) for row in rows]
     attributes = {key: _attribute(rows, key) for key in sorted(given - set(table.names))}
-    fields = {column.name: ARROW.get(column.kind, pa.string()) for column in table.columns}
+    fields = {column.name: ARROW.get(column.kind, pa.string()) for column in table.kept}
     for key, kind in attributes.items():
         fields[key] = pa.float64() if kind == "numeric" else pa.string()
     data = {key: pa.array([row.get(key) for row in rows], kind) for key, kind in fields.items()}

@@ -1,0 +1,1 @@
+"""What a customer wrote, as numbers: length, language, sentiment and themes."""
