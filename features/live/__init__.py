@@ -1,0 +1,1 @@
+"""Features of one customer from rows given in a call: the declarations as plain Python."""
