@@ -16,7 +16,16 @@ Written from the declarations by `features/catalogue_page.py`; a test fails when
 is seen only if its own time lies before the cutoff, and a late value (a resolution, a refund, an
 answer) only if the time at which it became known does too. Windows are whole local days,
 `[cutoff - days, cutoff)`. Counts and sums are 0 where there is nothing; means, ages and ratios
-are missing. Money is in the configured currency, shares and changes are fractions.
+are missing: a customer who never asked for support has no response time, not a fast one. Money
+is in the configured currency, shares and changes are fractions.
+
+A feature marked *company* depends on other customers' rows too, seen by the same rules: it is a
+number of the whole company, or the customer's own held against one. All others depend on the
+customer's own rows alone. A rate named `…_shrunk_…` is drawn towards the company's: with n trials
+and likeness r (how far a customer's trials resemble each other, 0 to 1) the customer's own rate
+weighs n r / (1 + (n - 1) r). That is the posterior mean of a beta-binomial (Casella 1985); r is
+estimated from all customers at that cutoff by moments (Kleinman 1973). The raw rate and its count
+stand beside it.
 
 Attributes of customers follow as `customers_<attribute>`: seen from `valid_from` on, and not
 before the customer signed up.
@@ -36,8 +45,9 @@ def _section(table: str, features: Sequence[Feature]) -> str:
     lines = [
         f"## {table}",
         "",
-        "| feature | what it means | artinya | unit | days | respects | risk | actionable |",
-        "|---|---|---|---|---|---|---|---|",
+        "| feature | what it means | artinya | unit | days | respects | depends on | risk | "
+        "actionable |",
+        "|---|---|---|---|---|---|---|---|---|",
         *[_row(feature) for feature in features],
         "",
     ]
@@ -52,6 +62,7 @@ def _row(feature: Feature) -> str:
         feature.unit,
         "all" if feature.window_days is None else str(feature.window_days),
         feature.time or "valid_from, signed_up_at",
+        "company" if feature.company_relative else "",
         _DIRECTIONS[feature.direction],
         "yes" if feature.actionable else "",
     ]

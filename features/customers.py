@@ -7,12 +7,12 @@ from typing import Literal
 from features.aggregates import Aggregate, Fact, Source
 from features.declare import Feature, Words
 
-_ALWAYS = -100_000_000_000
+ALWAYS = -100_000_000_000
 """Epoch seconds of a row that is not dated: known at every cutoff."""
 
 KNOWN = (
-    f"greatest(coalesce(epoch_seconds(valid_from), {_ALWAYS}), "
-    f"coalesce(epoch_seconds(signed_up_at), {_ALWAYS}))"
+    f"greatest(coalesce(epoch_seconds(valid_from), {ALWAYS}), "
+    f"coalesce(epoch_seconds(signed_up_at), {ALWAYS}))"
 )
 """SQL for when a row of customers became known: valid from then, and not before signing up."""
 
@@ -26,6 +26,7 @@ CUSTOMERS_SOURCE = Source(
     place="place",
     facts=f"""
         SELECT customer_id, {KNOWN} AS ts, epoch_seconds(signed_up_at) AS signed_up_at,
+          CAST(month(signed_up_at) AS BIGINT) AS signup_month,
           segment, region, language, timezone, preferred_channel,
           CAST(email_consent AS INT) AS email_consent, CAST(sms_consent AS INT) AS sms_consent,
           {_VERSIONS}, segment, region, language, timezone, preferred_channel,
@@ -33,6 +34,7 @@ CUSTOMERS_SOURCE = Source(
         FROM customers""",
     columns={
         "signed_up_at": Fact(("signed_up_at",)),
+        "signup_month": Fact(("signed_up_at",)),
         "email_consent": Fact(("email_consent",)),
         "sms_consent": Fact(("sms_consent",)),
         **{
@@ -89,6 +91,22 @@ CUSTOMERS: list[Feature] = [
         Words("Hari sejak mendaftar", "Mendaftar {value} lalu", "Tanggal daftar tidak diketahui"),
         direction=-1,
     ),
+    Feature(
+        "customers_signup_month",
+        customers("last", "signup_month"),
+        "number",
+        "profile",
+        Words(
+            "Month of the year in which the customer signed up (UTC), 1 to 12",
+            "Signed up in month {value} of a year",
+            "Month of signing up not known",
+        ),
+        Words(
+            "Bulan pelanggan mendaftar (UTC), 1 sampai 12",
+            "Mendaftar pada bulan ke-{value} dalam setahun",
+            "Bulan daftar tidak diketahui",
+        ),
+    ),
     _told("segment", "Segment", "Segmen"),
     _told("region", "Region", "Wilayah"),
     _told("language", "Language", "Bahasa"),
@@ -113,6 +131,12 @@ def attribute_features(attributes: Mapping[str, Literal["numeric", "category"]])
         attribute_feature(name, attributes[name], Aggregate(source, "last", column))
         for column, name in columns.items()
     ]
+
+
+def attribute_named(feature: str) -> str:
+    """The attribute that the feature called `feature` hands on."""
+    without = feature.removesuffix("_given")
+    return (without if without in _TAKEN else feature).removeprefix("customers_")
 
 
 def attribute_feature(

@@ -28,6 +28,7 @@ Group = Literal[
     "support",
     "satisfaction",
     "profile",
+    "company",
 ]
 
 

@@ -11,7 +11,7 @@ PURCHASE_DAYS = Source(
     time="ordered_at",
     clock="day",
     facts=f"""
-        SELECT customer_id, ts, orders, lines, value, discount, margin, items,
+        SELECT customer_id, ts, orders, lines, value, discount, margin, items, ts % 7 AS weekday,
           CAST(ts - lag(ts) OVER (PARTITION BY customer_id ORDER BY ts) AS BIGINT) AS gap
         FROM (
           SELECT customer_id, CAST(day AS BIGINT) AS ts, count(*) AS lines,
@@ -26,6 +26,7 @@ PURCHASE_DAYS = Source(
         "orders": Fact(("ordered_at",)),
         "lines": Fact(("ordered_at",)),
         "gap": Fact(("ordered_at",)),
+        "weekday": Fact(("ordered_at",)),
         "value": Fact(("amount",), FIXED),
         "discount": Fact(("discount",), FIXED),
         "margin": Fact(("margin",), FIXED),
@@ -55,9 +56,13 @@ REFUNDS = Source(
     clock="second",
     facts=f"""
         SELECT customer_id, epoch_seconds(refunded_at) AS ts,
-          {fixed("coalesce(refund_amount, 0)")} AS refund
+          {fixed("coalesce(refund_amount, 0)")} AS refund,
+          CASE WHEN is_return THEN 1 ELSE 0 END AS returned
         FROM orders WHERE refunded_at IS NOT NULL""",
-    columns={"refund": Fact(("refund_amount",), FIXED)},
+    columns={
+        "refund": Fact(("refund_amount",), FIXED),
+        "returned": Fact(("refund_amount",)),
+    },
 )
 
 EVER = "Has never ordered"

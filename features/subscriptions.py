@@ -13,29 +13,40 @@ SUBSCRIPTIONS_SOURCE = Source(
     place="place",
     facts=f"""
         SELECT customer_id, epoch_seconds(started_at) AS ts, epoch_seconds(ended_at) AS ended_at,
-          plan, {fixed("monthly_price")} AS price, CAST(auto_renew AS INT) AS auto_renew,
-          end_reason,
-          row_number() OVER (PARTITION BY customer_id ORDER BY started_at, subscription_id)
-            AS place
-        FROM subscriptions""",
+          plan, CASE WHEN plan <> lag(plan) OVER (PARTITION BY customer_id ORDER BY place)
+            THEN 1 ELSE 0 END AS plan_changed,
+          price, price - lag(price) OVER (PARTITION BY customer_id ORDER BY place) AS price_step,
+          CASE WHEN price IS NOT NULL
+            THEN lag(price) OVER (PARTITION BY customer_id ORDER BY place) END AS price_before,
+          auto_renew, end_reason, place
+        FROM (
+          SELECT customer_id, started_at, ended_at, plan, {fixed("monthly_price")} AS price,
+            CAST(auto_renew AS INT) AS auto_renew, end_reason,
+            row_number() OVER (PARTITION BY customer_id ORDER BY started_at, subscription_id)
+              AS place
+          FROM subscriptions
+        ) s""",
     columns={
         "ended_at": Fact(("ended_at",)),
         "plan": Fact(("plan",), is_text=True),
         "price": Fact(("monthly_price",), FIXED),
+        "price_step": Fact(("monthly_price",), FIXED),
+        "price_before": Fact(("monthly_price",), FIXED),
+        "plan_changed": Fact(("plan",)),
         "auto_renew": Fact(("auto_renew",)),
         "end_reason": Fact(("end_reason", "ended_at")),
     },
 )
 
-_RUNNING = "ended_at IS NULL"
-_NONE = "Has never subscribed"
-_NONE_ID = "Belum pernah berlangganan"
-_IDLE = "Has no running subscription"
-_IDLE_ID = "Tidak punya langganan yang berjalan"
+RUNNING = "ended_at IS NULL"
+NONE = "Has never subscribed"
+NONE_ID = "Belum pernah berlangganan"
+IDLE = "Has no running subscription"
+IDLE_ID = "Tidak punya langganan yang berjalan"
 
 subscriptions = partial(Aggregate, SUBSCRIPTIONS_SOURCE)
-_PRICE = subscriptions("sum", "price", where=_RUNNING)
-_ACTIVE = subscriptions("count", where=_RUNNING)
+_PRICE = subscriptions("sum", "price", where=RUNNING)
+_ACTIVE = subscriptions("count", where=RUNNING)
 
 _RUNNING_NOW: list[Feature] = [
     Feature(
@@ -43,8 +54,8 @@ _RUNNING_NOW: list[Feature] = [
         _ACTIVE,
         "subscriptions",
         "subscription",
-        Words("Subscriptions running now", "{value} running", _NONE, _IDLE),
-        Words("Langganan yang sedang berjalan", "{value} berjalan", _NONE_ID, _IDLE_ID),
+        Words("Subscriptions running now", "{value} running", NONE, IDLE),
+        Words("Langganan yang sedang berjalan", "{value} berjalan", NONE_ID, IDLE_ID),
         direction=-1,
     ),
     Feature(
@@ -52,13 +63,11 @@ _RUNNING_NOW: list[Feature] = [
         _PRICE,
         "money",
         "subscription",
-        Words(
-            "Monthly price of what is running", "Pays {value} a month", _NONE, "Pays nothing now"
-        ),
+        Words("Monthly price of what is running", "Pays {value} a month", NONE, "Pays nothing now"),
         Words(
             "Harga bulanan dari langganan yang berjalan",
             "Membayar {value} per bulan",
-            _NONE_ID,
+            NONE_ID,
             "Saat ini tidak membayar",
         ),
     ),
@@ -68,9 +77,9 @@ _RUNNING_NOW: list[Feature] = [
         "money",
         "subscription",
         Words(
-            "Monthly price per running subscription", "Pays {value} a month per subscription", _IDLE
+            "Monthly price per running subscription", "Pays {value} a month per subscription", IDLE
         ),
-        Words("Harga bulanan per langganan", "Membayar {value} per bulan per langganan", _IDLE_ID),
+        Words("Harga bulanan per langganan", "Membayar {value} per bulan per langganan", IDLE_ID),
     ),
     Feature(
         "subscriptions_price_over_mean",
@@ -80,13 +89,13 @@ _RUNNING_NOW: list[Feature] = [
         Words(
             "Price of the newest subscription over the customer's own mean",
             "Newest subscription costs {value} the customer's usual price",
-            _NONE,
+            NONE,
             "Newest subscription is free",
         ),
         Words(
             "Harga langganan terbaru dibagi rata-rata pelanggan itu",
             "Langganan terbaru seharga {value} dari biasanya",
-            _NONE_ID,
+            NONE_ID,
             "Langganan terbaru gratis",
         ),
     ),
@@ -95,25 +104,25 @@ _RUNNING_NOW: list[Feature] = [
         subscriptions("last", "plan"),
         "text",
         "subscription",
-        Words("Plan of the newest subscription", "On the plan {value}", _NONE),
-        Words("Paket langganan terbaru", "Memakai paket {value}", _NONE_ID),
+        Words("Plan of the newest subscription", "On the plan {value}", NONE),
+        Words("Paket langganan terbaru", "Memakai paket {value}", NONE_ID),
         actionable=True,
     ),
     Feature(
         "subscriptions_auto_renew_share",
-        subscriptions("mean", "auto_renew", where=_RUNNING),
+        subscriptions("mean", "auto_renew", where=RUNNING),
         "share",
         "subscription",
         Words(
             "Share of running subscriptions that renew by themselves",
             "{value} of running subscriptions renew automatically",
-            _IDLE,
+            IDLE,
             "Automatic renewal is off",
         ),
         Words(
             "Bagian langganan berjalan yang diperpanjang otomatis",
             "{value} langganan berjalan diperpanjang otomatis",
-            _IDLE_ID,
+            IDLE_ID,
             "Perpanjangan otomatis mati",
         ),
         direction=-1,
@@ -121,18 +130,18 @@ _RUNNING_NOW: list[Feature] = [
     ),
     Feature(
         "subscriptions_age",
-        subscriptions("since_first", where=_RUNNING),
+        subscriptions("since_first", where=RUNNING),
         "days",
         "subscription",
         Words(
             "Days since the oldest running subscription started",
             "Subscribed without a break for {value}",
-            _IDLE,
+            IDLE,
         ),
         Words(
             "Hari sejak langganan berjalan yang tertua dimulai",
             "Berlangganan tanpa putus selama {value}",
-            _IDLE_ID,
+            IDLE_ID,
         ),
         direction=-1,
     ),
@@ -144,8 +153,8 @@ _HISTORY: list[Feature] = [
         subscriptions("since_first"),
         "days",
         "subscription",
-        Words("Days since the first subscription", "First subscribed {value} ago", _NONE),
-        Words("Hari sejak langganan pertama", "Pertama berlangganan {value} lalu", _NONE_ID),
+        Words("Days since the first subscription", "First subscribed {value} ago", NONE),
+        Words("Hari sejak langganan pertama", "Pertama berlangganan {value} lalu", NONE_ID),
         direction=-1,
     ),
     Feature(
@@ -153,32 +162,32 @@ _HISTORY: list[Feature] = [
         subscriptions("since_last"),
         "days",
         "subscription",
-        Words("Days since the newest subscription", "Newest subscription began {value} ago", _NONE),
-        Words("Hari sejak langganan terbaru", "Langganan terbaru mulai {value} lalu", _NONE_ID),
+        Words("Days since the newest subscription", "Newest subscription began {value} ago", NONE),
+        Words("Hari sejak langganan terbaru", "Langganan terbaru mulai {value} lalu", NONE_ID),
     ),
     Feature(
         "subscriptions_started",
         subscriptions("count"),
         "subscriptions",
         "subscription",
-        Words("Subscriptions started so far", "{value} started so far", _NONE, _NONE),
-        Words("Langganan yang pernah dimulai", "{value} dimulai sejauh ini", _NONE_ID, _NONE_ID),
+        Words("Subscriptions started so far", "{value} started so far", NONE, NONE),
+        Words("Langganan yang pernah dimulai", "{value} dimulai sejauh ini", NONE_ID, NONE_ID),
     ),
     Feature(
         "subscriptions_plans",
         subscriptions("distinct", "plan"),
         "plans",
         "subscription",
-        Words("Different plans so far", "Has had {value}", _NONE, _NONE),
-        Words("Paket berbeda sejauh ini", "Pernah memakai {value}", _NONE_ID, _NONE_ID),
+        Words("Different plans so far", "Has had {value}", NONE, NONE),
+        Words("Paket berbeda sejauh ini", "Pernah memakai {value}", NONE_ID, NONE_ID),
     ),
     Feature(
         "subscriptions_ended",
         subscriptions("count", where="ended_at IS NOT NULL"),
         "subscriptions",
         "subscription",
-        Words("Subscriptions ended so far", "{value} ended so far", _NONE),
-        Words("Langganan yang pernah berakhir", "{value} berakhir sejauh ini", _NONE_ID),
+        Words("Subscriptions ended so far", "{value} ended so far", NONE),
+        Words("Langganan yang pernah berakhir", "{value} berakhir sejauh ini", NONE_ID),
         direction=1,
     ),
     *over(
@@ -190,12 +199,12 @@ _HISTORY: list[Feature] = [
         english=Words(
             "Subscriptions ended in the last {days} days",
             "{value} ended in the last {days} days",
-            _NONE,
+            NONE,
         ),
         indonesian=Words(
             "Langganan yang berakhir dalam {days} hari terakhir",
             "{value} berakhir dalam {days} hari terakhir",
-            _NONE_ID,
+            NONE_ID,
         ),
         direction=1,
         actionable=True,
@@ -225,12 +234,12 @@ _HISTORY: list[Feature] = [
         Words(
             "Subscriptions ended by a failed payment so far",
             "{value} lost to failed payments",
-            _NONE,
+            NONE,
         ),
         Words(
             "Langganan yang berakhir karena pembayaran gagal",
             "{value} berakhir karena pembayaran gagal",
-            _NONE_ID,
+            NONE_ID,
         ),
         direction=1,
         actionable=True,
@@ -240,11 +249,11 @@ _HISTORY: list[Feature] = [
         subscriptions("count", where="end_reason = 'voluntary'"),
         "subscriptions",
         "subscription",
-        Words("Subscriptions the customer ended so far", "{value} ended by choice so far", _NONE),
+        Words("Subscriptions the customer ended so far", "{value} ended by choice so far", NONE),
         Words(
             "Langganan yang diakhiri sendiri oleh pelanggan",
             "{value} diakhiri sendiri sejauh ini",
-            _NONE_ID,
+            NONE_ID,
         ),
         direction=1,
     ),

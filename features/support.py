@@ -4,6 +4,10 @@ from functools import partial
 
 from features.aggregates import Aggregate, Change, Fact, Source
 from features.declare import Feature, Words, over
+from features.vocabulary import TICKET_TOPICS, topic_sql
+
+SELF_SERVICE = "'self_service', 'chatbot', 'forum'"
+"""Channels on which nobody of the company is asked."""
 
 TICKETS = Source(
     name="tickets",
@@ -11,13 +15,20 @@ TICKETS = Source(
     time="opened_at",
     clock="second",
     place="place",
-    facts="""
-        SELECT customer_id, opened AS ts, channel, category, contacts, transfers, place,
+    facts=f"""
+        SELECT customer_id, opened AS ts, channel, category, contacts, transfers, agent_id, place,
+          {topic_sql("category", TICKET_TOPICS)} AS topic,
+          lag(channel) OVER (PARTITION BY customer_id ORDER BY place) AS channel_before,
+          CASE WHEN category IS NOT NULL THEN opened - lag(opened) OVER (
+            PARTITION BY customer_id, category ORDER BY place) END AS since_category,
+          opened - max(CASE WHEN channel IN ({SELF_SERVICE}) THEN opened END) OVER (
+            PARTITION BY customer_id ORDER BY place
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS since_self_service,
           first_response_at, first_response_at - opened AS response_time,
           resolved_at, resolved_at - opened AS resolution_time, resolved_at AS closed_at,
           reopened_at, reopened_at AS back_at, escalated_at
         FROM (
-          SELECT customer_id, channel, category,
+          SELECT customer_id, channel, category, agent_id,
             CAST(contacts AS BIGINT) AS contacts, CAST(transfers AS BIGINT) AS transfers,
             epoch_seconds(opened_at) AS opened,
             epoch_seconds(first_response_at) AS first_response_at,
@@ -30,6 +41,10 @@ TICKETS = Source(
     columns={
         "channel": Fact(("channel",), is_text=True),
         "category": Fact(("category",), is_text=True),
+        "topic": Fact(("category",), is_text=True),
+        "channel_before": Fact(("channel",), is_text=True),
+        "since_category": Fact(("category",), 86_400),
+        "since_self_service": Fact(("channel",), 86_400),
         "first_response_at": Fact(("first_response_at",)),
         "response_time": Fact(("first_response_at",), 3600),
         "resolved_at": Fact(("resolved_at",)),
@@ -40,6 +55,7 @@ TICKETS = Source(
         "escalated_at": Fact(("escalated_at",)),
         "contacts": Fact(("contacts", "resolved_at")),
         "transfers": Fact(("transfers", "resolved_at")),
+        "agent_id": Fact(("agent_id", "resolved_at"), is_text=True),
     },
 )
 
@@ -47,7 +63,7 @@ tickets = partial(Aggregate, TICKETS)
 
 NEVER = "Has never asked for support"
 NEVER_ID = "Belum pernah meminta bantuan"
-_OPEN = "resolved_at IS NULL OR back_at >= resolved_at"
+OPEN = "resolved_at IS NULL OR back_at > resolved_at"
 _WAITING = "first_response_at IS NULL AND closed_at IS NULL"
 _NONE_OPEN = "No tickets open"
 _NONE_OPEN_ID = "Tidak ada tiket terbuka"
@@ -56,7 +72,7 @@ _NONE_WAITING_ID = "Tidak ada tiket yang menunggu jawaban pertama"
 
 _VOLUME: list[Feature] = [
     *over(
-        (30, 90, 365),
+        (7, 30, 90, 180, 365),
         "tickets_count",
         lambda w: tickets("count", days=w),
         "tickets",
@@ -72,7 +88,7 @@ _VOLUME: list[Feature] = [
         actionable=True,
     ),
     *over(
-        (90,),
+        (30, 90),
         "tickets_change",
         lambda w: Change(tickets("count", days=w), tickets("count", days=2 * w, until=w)),
         "change",
@@ -120,50 +136,10 @@ _VOLUME: list[Feature] = [
     ),
 ]
 
-
-def _by_channel(name: str, channels: str, english: str, indonesian: str) -> list[Feature]:
-    """Tickets of the last 90 days that came through one group of channels."""
-    return over(
-        (90,),
-        f"tickets_{name}_count",
-        lambda w: tickets("count", where=f"channel IN ({channels})", days=w),
-        "tickets",
-        "support",
-        english=Words(
-            f"Tickets {english} in the last {{days}} days",
-            f"{{value}} {english} in the last {{days}} days",
-            NEVER,
-        ),
-        indonesian=Words(
-            f"Tiket {indonesian} dalam {{days}} hari terakhir",
-            f"{{value}} {indonesian} dalam {{days}} hari terakhir",
-            NEVER_ID,
-        ),
-    )
-
-
-_CHANNELS: list[Feature] = [
-    *_by_channel(
-        "voice", "'phone', 'in_person'", "by phone or in person", "lewat telepon atau tatap muka"
-    ),
-    *_by_channel(
-        "written",
-        "'email', 'chat', 'messaging', 'social'",
-        "in writing",
-        "secara tertulis",
-    ),
-    *_by_channel(
-        "self_service",
-        "'self_service', 'chatbot', 'forum'",
-        "through self-service",
-        "lewat layanan mandiri",
-    ),
-]
-
 _STATE: list[Feature] = [
     Feature(
         "tickets_open",
-        tickets("count", where=_OPEN),
+        tickets("count", where=OPEN),
         "tickets",
         "support",
         Words("Tickets open now", "{value} still open", NEVER, _NONE_OPEN),
@@ -173,7 +149,7 @@ _STATE: list[Feature] = [
     ),
     Feature(
         "tickets_open_days_max",
-        tickets("since_first", where=_OPEN),
+        tickets("since_first", where=OPEN),
         "days",
         "support",
         Words("Age of the oldest open ticket", "Oldest open ticket is {value} old", _NONE_OPEN),
@@ -221,4 +197,4 @@ _STATE: list[Feature] = [
     ),
 ]
 
-SUPPORT: list[Feature] = [*_VOLUME, *_CHANNELS, *_STATE]
+SUPPORT: list[Feature] = [*_VOLUME, *_STATE]

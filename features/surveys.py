@@ -12,13 +12,17 @@ ANSWERS = Source(
     clock="second",
     place="place",
     facts=f"""
-        SELECT customer_id, ts, kind, score,
+        SELECT customer_id, ts, kind, score, on_ticket,
           score - lag(score) OVER (PARTITION BY customer_id, kind ORDER BY ts) AS step,
           CASE WHEN score <= 60000 THEN 1 ELSE 0 END AS detractor,
+          CASE WHEN score >= 90000 THEN 1 ELSE 0 END AS promoter,
+          CASE WHEN score <= 20000 THEN 1 ELSE 0 END AS at_most_two,
+          CASE WHEN score <= 30000 THEN 1 ELSE 0 END AS at_most_three,
           row_number() OVER (PARTITION BY customer_id ORDER BY ts, kind) AS place
         FROM (
           SELECT customer_id, kind, epoch_seconds(answered_at) AS ts,
-            CAST(floor(CAST(sum({fixed("score")}) AS DOUBLE) / count(*)) AS BIGINT) AS score
+            CAST(floor(CAST(sum({fixed("score")}) AS DOUBLE) / count(*)) AS BIGINT) AS score,
+            max(CASE WHEN ticket_id IS NOT NULL THEN 1 ELSE 0 END) AS on_ticket
           FROM surveys WHERE answered_at IS NOT NULL AND score IS NOT NULL
           GROUP BY customer_id, kind, epoch_seconds(answered_at)
         ) a""",
@@ -27,6 +31,10 @@ ANSWERS = Source(
         "score": Fact(("score",), FIXED),
         "step": Fact(("score",), FIXED),
         "detractor": Fact(("score",)),
+        "promoter": Fact(("score",)),
+        "at_most_two": Fact(("score",)),
+        "at_most_three": Fact(("score",)),
+        "on_ticket": Fact(("ticket_id",)),
     },
 )
 
@@ -35,8 +43,13 @@ INVITATIONS = Source(
     table="surveys",
     time="sent_at",
     clock="second",
+    place="place",
+    # Among surveys sent in the same second, the answered ones come first, as they were answered:
+    # at any cutoff those seen as answered then precede the others.
     facts="""
-        SELECT customer_id, epoch_seconds(sent_at) AS ts, epoch_seconds(answered_at) AS answered_at
+        SELECT customer_id, epoch_seconds(sent_at) AS ts, epoch_seconds(answered_at) AS answered_at,
+          row_number() OVER (
+            PARTITION BY customer_id ORDER BY sent_at, answered_at NULLS LAST) AS place
         FROM surveys WHERE sent_at IS NOT NULL""",
     columns={"answered_at": Fact(("answered_at",))},
 )
@@ -44,7 +57,7 @@ INVITATIONS = Source(
 _NEVER = "Has never answered a survey"
 _NEVER_ID = "Belum pernah menjawab survei"
 
-_ASKED = (
+ASKED = (
     ("nps", "recommending us", "rekomendasi"),
     ("csat", "satisfaction", "kepuasan"),
     ("ces", "ease", "kemudahan"),
@@ -215,6 +228,6 @@ _ATTENTION: list[Feature] = [
 ]
 
 SURVEYS: list[Feature] = [
-    *[feature for asked in _ASKED for feature in (*_level(*asked), _move(*asked))],
+    *[feature for asked in ASKED for feature in (*_level(*asked), _move(*asked))],
     *_ATTENTION,
 ]

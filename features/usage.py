@@ -4,6 +4,7 @@ from functools import partial
 
 from features.aggregates import FIXED, Aggregate, Change, Fact, Ratio, Source, fixed
 from features.declare import Feature, Words, over
+from features.vocabulary import FRICTION, topic_sql
 
 USAGE_DAYS = Source(
     name="usage_days",
@@ -11,11 +12,23 @@ USAGE_DAYS = Source(
     time="occurred_at",
     clock="day",
     facts=f"""
-        SELECT customer_id, CAST(day AS BIGINT) AS ts, count(*) AS events,
-          count(DISTINCT session_id) AS sessions,
-          CAST(sum({fixed("value")}) AS BIGINT) AS amount, 1 AS active
-        FROM events GROUP BY customer_id, day""",
+        SELECT customer_id, ts, events, sessions, amount, 1 AS active, gap,
+          1 + ts - max(CASE WHEN gap = 1 THEN NULL ELSE ts END) OVER (
+            PARTITION BY customer_id ORDER BY ts
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS streak
+        FROM (
+          SELECT customer_id, ts, events, sessions, amount,
+            CAST(ts - lag(ts) OVER (PARTITION BY customer_id ORDER BY ts) AS BIGINT) AS gap
+          FROM (
+            SELECT customer_id, CAST(day AS BIGINT) AS ts, count(*) AS events,
+              count(DISTINCT session_id) AS sessions,
+              CAST(sum({fixed("value")}) AS BIGINT) AS amount
+            FROM events GROUP BY customer_id, day
+          ) d
+        ) g""",
     columns={
+        "gap": Fact(("occurred_at",)),
+        "streak": Fact(("occurred_at",)),
         "active": Fact(("occurred_at",)),
         "events": Fact(("event",)),
         "sessions": Fact(("session_id",)),
@@ -28,14 +41,26 @@ EVENT_KINDS = Source(
     table="events",
     time="occurred_at",
     clock="day",
-    facts="SELECT DISTINCT customer_id, CAST(day AS BIGINT) AS ts, event FROM events",
-    columns={"event": Fact(("event",), is_text=True)},
+    facts=f"""
+        SELECT k.customer_id, k.ts, k.event, k.uses, n.friction
+        FROM (
+          SELECT customer_id, CAST(day AS BIGINT) AS ts, event, count(*) AS uses
+          FROM events GROUP BY customer_id, day, event
+        ) k JOIN (
+          SELECT event, {topic_sql("event", FRICTION)} AS friction
+          FROM (SELECT DISTINCT event FROM events) e
+        ) n ON n.event = k.event""",
+    columns={
+        "event": Fact(("event",), is_text=True),
+        "uses": Fact(("event",)),
+        "friction": Fact(("event",), is_text=True),
+    },
 )
 
-_NEVER = "Has never used the service"
-_NEVER_ID = "Belum pernah memakai layanan"
-_IDLE = "No use in the last {days} days"
-_IDLE_ID = "Tidak ada pemakaian dalam {days} hari terakhir"
+NEVER = "Has never used the service"
+NEVER_ID = "Belum pernah memakai layanan"
+IDLE = "No use in the last {days} days"
+IDLE_ID = "Tidak ada pemakaian dalam {days} hari terakhir"
 
 usage = partial(Aggregate, USAGE_DAYS)
 
@@ -56,8 +81,8 @@ _LEVELS: list[Feature] = [
         usage("since_last"),
         "days",
         "usage",
-        Words("Days since the last use", "Last used {value} ago", _NEVER),
-        Words("Hari sejak pemakaian terakhir", "Terakhir dipakai {value} lalu", _NEVER_ID),
+        Words("Days since the last use", "Last used {value} ago", NEVER),
+        Words("Hari sejak pemakaian terakhir", "Terakhir dipakai {value} lalu", NEVER_ID),
         direction=1,
         actionable=True,
     ),
@@ -66,8 +91,8 @@ _LEVELS: list[Feature] = [
         usage("since_first"),
         "days",
         "usage",
-        Words("Days since the first use", "First used {value} ago", _NEVER),
-        Words("Hari sejak pemakaian pertama", "Pertama dipakai {value} lalu", _NEVER_ID),
+        Words("Days since the first use", "First used {value} ago", NEVER),
+        Words("Hari sejak pemakaian pertama", "Pertama dipakai {value} lalu", NEVER_ID),
     ),
     *over(
         (7, 30, 90, 180),
@@ -76,12 +101,12 @@ _LEVELS: list[Feature] = [
         "active days",
         "usage",
         english=Words(
-            "Days with any use in the last {days} days", "{value} in the last {days} days", _NEVER
+            "Days with any use in the last {days} days", "{value} in the last {days} days", NEVER
         ),
         indonesian=Words(
             "Hari dengan pemakaian dalam {days} hari terakhir",
             "{value} dalam {days} hari terakhir",
-            _NEVER_ID,
+            NEVER_ID,
         ),
         direction=-1,
         actionable=True,
@@ -92,9 +117,9 @@ _LEVELS: list[Feature] = [
         event_count,
         "events",
         "usage",
-        english=Words("Events in the last {days} days", "{value} in the last {days} days", _NEVER),
+        english=Words("Events in the last {days} days", "{value} in the last {days} days", NEVER),
         indonesian=Words(
-            "Aktivitas dalam {days} hari terakhir", "{value} dalam {days} hari terakhir", _NEVER_ID
+            "Aktivitas dalam {days} hari terakhir", "{value} dalam {days} hari terakhir", NEVER_ID
         ),
         direction=-1,
     ),
@@ -104,11 +129,9 @@ _LEVELS: list[Feature] = [
         lambda w: usage("sum", "sessions", days=w),
         "sessions",
         "usage",
-        english=Words(
-            "Sessions in the last {days} days", "{value} in the last {days} days", _NEVER
-        ),
+        english=Words("Sessions in the last {days} days", "{value} in the last {days} days", NEVER),
         indonesian=Words(
-            "Sesi dalam {days} hari terakhir", "{value} dalam {days} hari terakhir", _NEVER_ID
+            "Sesi dalam {days} hari terakhir", "{value} dalam {days} hari terakhir", NEVER_ID
         ),
         direction=-1,
     ),
@@ -121,14 +144,14 @@ _LEVELS: list[Feature] = [
         english=Words(
             "Sum of the events' values in the last {days} days",
             "Usage of {value} in the last {days} days",
-            _NEVER,
-            _IDLE,
+            NEVER,
+            IDLE,
         ),
         indonesian=Words(
             "Jumlah nilai aktivitas dalam {days} hari terakhir",
             "Pemakaian {value} dalam {days} hari terakhir",
-            _NEVER_ID,
-            _IDLE_ID,
+            NEVER_ID,
+            IDLE_ID,
         ),
         direction=-1,
     ),
@@ -141,12 +164,12 @@ _LEVELS: list[Feature] = [
         english=Words(
             "Different kinds of event in the last {days} days",
             "{value} in the last {days} days",
-            _NEVER,
+            NEVER,
         ),
         indonesian=Words(
             "Jenis aktivitas berbeda dalam {days} hari terakhir",
             "{value} dalam {days} hari terakhir",
-            _NEVER_ID,
+            NEVER_ID,
         ),
         direction=-1,
         actionable=True,
@@ -200,13 +223,13 @@ _TRENDS: list[Feature] = [
         Words(
             "Trend of weekly active days over the last 12 weeks",
             "Active days a week over the last 12 weeks {value} each week",
-            _NEVER,
+            NEVER,
             "Active days steady over the last 12 weeks",
         ),
         Words(
             "Tren hari aktif mingguan selama 12 minggu terakhir",
             "Hari aktif per minggu selama 12 minggu terakhir {value} tiap minggu",
-            _NEVER_ID,
+            NEVER_ID,
             "Hari aktif stabil selama 12 minggu terakhir",
         ),
         direction=-1,
@@ -240,12 +263,12 @@ _TRENDS: list[Feature] = [
         english=Words(
             "Events per active day, last {days} days",
             "{value} per active day in the last {days} days",
-            _IDLE,
+            IDLE,
         ),
         indonesian=Words(
             "Aktivitas per hari aktif, {days} hari terakhir",
             "{value} per hari aktif dalam {days} hari terakhir",
-            _IDLE_ID,
+            IDLE_ID,
         ),
         direction=-1,
     ),

@@ -23,6 +23,14 @@ THINGS: dict[str, tuple[str, str, str]] = {
     "transfers": ("transfer", "transfers", "pengalihan"),
     "surveys": ("survey", "surveys", "survei"),
     "answers": ("answer", "answers", "jawaban"),
+    "agents": ("agent", "agents", "petugas"),
+    "switches": ("switch", "switches", "perpindahan"),
+    "returns": ("return", "returns", "pengembalian barang"),
+    "failures": ("failure", "failures", "kegagalan"),
+    "errors": ("error", "errors", "galat"),
+    "visits": ("visit", "visits", "kunjungan"),
+    "price rises": ("price rise", "price rises", "kenaikan harga"),
+    "plan changes": ("plan change", "plan changes", "pergantian paket"),
 }
 """Unit of a count to its English singular and plural and its Indonesian noun."""
 

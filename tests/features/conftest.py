@@ -4,10 +4,23 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import pytest
 
+from features.contracts import CHANNELS
+
 Rows = list[dict[str, Any]]
+CATEGORIES = (
+    "Refund request",
+    "keluhan_produk",
+    "Invoice",
+    "Pengiriman",
+    "App crash",
+    "other",
+    None,
+)
+EVENTS = ("visit", "Payment-Failed", "search_no_results", "help page", "error 500", "export")
 END = datetime(2024, 8, 1, tzinfo=UTC)
 
 
@@ -36,6 +49,22 @@ def company(customers: int, seed: int) -> dict[str, Rows]:
         for name, (make, most) in makers.items()
     }
     return {"customers": [{"customer_id": one, **_person(dice)} for one in ids], **tables}
+
+
+TEXTS = (
+    "The courier never came, I am very disappointed with your service!",
+    "Aplikasi tidak bisa dibuka sejak kemarin, mohon dibantu.",
+    "Great service, thank you",
+    "Mijn pakket is nog steeds niet aangekomen.",
+    "Harga mahal",
+    "Pelayanan sangat memuaskan, terima kasih.",
+    None,
+)
+
+
+def _text(key: str) -> str | None:
+    """One of TEXTS, by the key, so that no other number drawn changes."""
+    return TEXTS[crc32(key.encode()) % len(TEXTS)]
 
 
 def _before(dice: random.Random, days: float) -> datetime:
@@ -75,13 +104,14 @@ def _order(dice: random.Random, key: str) -> dict[str, Any]:
         "discount": cents // 10 / 100,
         "refunded_at": refunded,
         "refund_amount": cents // 2 / 100 if refunded else None,
+        "is_return": refunded is not None and dice.random() < 0.2,
     }
 
 
 def _event(dice: random.Random, key: str) -> dict[str, Any]:
     return {
         "occurred_at": _before(dice, 250),
-        "event": dice.choice("uvw"),
+        "event": dice.choice(EVENTS),
         "value": dice.randint(0, 900) / 100,
         "session_id": str(dice.randint(1, 9)),
     }
@@ -111,10 +141,12 @@ def _ticket(dice: random.Random, key: str) -> dict[str, Any]:
         "resolved_at": resolved,
         "reopened_at": _later(dice, resolved or time, 400, 0.4),
         "escalated_at": _later(dice, time, 200, 0.4),
-        "channel": dice.choice(["phone", "email", "chat", "chatbot", "other"]),
-        "category": dice.choice("gh"),
+        "channel": dice.choice(CHANNELS),
+        "category": dice.choice(CATEGORIES),
         "contacts": dice.randint(1, 4),
         "transfers": dice.randint(0, 2),
+        "agent_id": dice.choice(["kim", "lee", "moe"]),
+        "text": _text(key),
     }
 
 
@@ -125,5 +157,7 @@ def _survey(dice: random.Random, key: str) -> dict[str, Any]:
         "kind": dice.choice(["nps", "csat", "ces"]),
         "sent_at": time,
         "answered_at": answered,
-        "score": float(dice.randint(1, 5)) if answered else None,
+        "score": float(dice.randint(1, 10)) if answered else None,
+        "ticket_id": key if dice.random() < 0.5 else None,
+        "text": _text(key) if answered else None,
     }

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from features.snapshot import Snapshot
 from features.spine import SPINE_SCHEMA
 from features.table import feature_table
+from tests.features.plain_loops import PLAIN_LOOPS, before, is_close, mean, ratio, since
 
 Rows = list[dict[str, Any]]
 Loop = Callable[[dict[str, Rows], datetime], dict[str, float | str | None]]
@@ -21,33 +22,8 @@ Loop = Callable[[dict[str, Rows], datetime], dict[str, float | str | None]]
 CUTOFFS = [datetime(2024, month, 1, tzinfo=UTC) for month in (4, 6, 7)]
 
 
-def since(time: datetime, cutoff: datetime) -> float:
-    return (cutoff - time).total_seconds() / 86_400
-
-
-def before(rows: Rows, column: str, cutoff: datetime, days: float = math.inf) -> Rows:
-    return [
-        row for row in rows if row[column] is not None and 0 < since(row[column], cutoff) <= days
-    ]
-
-
-def mean(values: Iterable[float]) -> float | None:
-    listed = list(values)
-    return math.fsum(listed) / len(listed) if listed else None
-
-
-def ratio(top: float | None, bottom: float | None) -> float | None:
-    return None if top is None or not bottom else top / bottom
-
-
-def is_close(found: float | str | None, expected: float | str | None) -> bool:
-    if isinstance(found, float) and expected is not None and not isinstance(expected, str):
-        return math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-9)
-    return found == expected
-
-
 def order_loop(tables: dict[str, Rows], cutoff: datetime) -> dict[str, float | str | None]:
-    bought = before(tables["orders"], "ordered_at", cutoff)
+    bought = before([r for r in tables["orders"] if not r["is_return"]], "ordered_at", cutoff)
     midnight = {(row["ordered_at"].date() - cutoff.date()).days for row in bought}
     days = sorted(midnight)
     value = {
@@ -147,7 +123,7 @@ def ticket_loop(tables: dict[str, Rows], cutoff: datetime) -> dict[str, float | 
     waits = [(r["first_response_at"] - r["opened_at"]).total_seconds() / 3600 for r in answered]
     times = [(r["resolved_at"] - r["opened_at"]).total_seconds() / 3600 for r in solved]
     all_solved = before(opened, "resolved_at", cutoff)
-    again = [r for r in all_solved if r in reopened and r["reopened_at"] >= r["resolved_at"]]
+    again = [r for r in all_solved if r in reopened and r["reopened_at"] > r["resolved_at"]]
     still_open = [row for row in opened if row not in all_solved or row in again]
     waiting = [
         row
@@ -158,7 +134,7 @@ def ticket_loop(tables: dict[str, Rows], cutoff: datetime) -> dict[str, float | 
     return {
         "tickets_count_365d": len(year),
         "tickets_voice_count_90d": sum(
-            r["channel"] == "phone" for r in before(opened, "opened_at", cutoff, 90)
+            r["channel"] in ("phone", "in_person") for r in before(opened, "opened_at", cutoff, 90)
         ),
         "tickets_first_response_hours_mean_365d": mean(waits),
         "tickets_first_response_hours_median_365d": statistics.median(waits) if waits else None,
@@ -195,7 +171,8 @@ def survey_loop(tables: dict[str, Rows], cutoff: datetime) -> dict[str, float | 
 
 
 @pytest.mark.parametrize(
-    "loop", [order_loop, usage_loop, subscription_loop, ticket_loop, survey_loop]
+    "loop",
+    [order_loop, usage_loop, subscription_loop, ticket_loop, survey_loop, *PLAIN_LOOPS],
 )
 def test_features_equal_a_plain_loop_over_the_rows(
     loop: Loop,
