@@ -80,10 +80,16 @@ def _later(
 
 
 def _person(dice: random.Random) -> dict[str, Any]:
+    agrees = dice.random() < 0.5
     return {
         "signed_up_at": _before(dice, 600) if dice.random() < 0.8 else None,
         "segment": dice.choice(["home", "office"]),
-        "email_consent": dice.random() < 0.5,
+        "region": dice.choice(["north", "south", None]),
+        "language": dice.choice(["en", "id"]),
+        "timezone": dice.choice(["UTC", "Asia/Jakarta"]),
+        "preferred_channel": dice.choice(["email", "phone"]),
+        "email_consent": agrees,
+        "sms_consent": not agrees,
         "age": dice.randint(18, 80),
         "job": dice.choice(["baker", "smith"]),
     }

@@ -8,7 +8,7 @@ import pytest
 
 from features.aggregates import Aggregate
 from features.catalogue import ALL
-from features.compile import Standpoint, features_query, sources_of
+from features.compile import Standpoint, company_query, features_query, sources_of
 from features.support import TICKETS
 from features.usage import USAGE_DAYS
 
@@ -30,6 +30,7 @@ NOT_SHARED = {
 def test_the_sql_uses_nothing_that_one_engine_lacks(what: str) -> None:
     texts = [source.facts for source in sources_of(ALL)]
     texts.append(features_query(ALL, CUTOFF, ZoneInfo("UTC")))
+    texts.append(company_query(ALL, CUTOFF, ZoneInfo("UTC")))
     assert [match.group() for text in texts if (match := re.search(NOT_SHARED[what], text))] == []
 
 

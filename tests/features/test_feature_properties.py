@@ -11,6 +11,7 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features.catalogue import ALL
 from features.leakage import changed_features
 from features.snapshot import Snapshot
 from features.spine import SPINE_SCHEMA
@@ -63,7 +64,10 @@ def tickets(draw: st.DrawFn) -> dict[str, Any]:
         "ticket_id": str(draw(st.uuids())),
         "opened_at": time,
         "channel": draw(st.sampled_from(["phone", "email", "chatbot"])),
+        "category": draw(st.sampled_from(["refund", "billing", None])),
         "contacts": draw(st.integers(0, 3)),
+        "transfers": draw(st.integers(0, 2)),
+        "agent_id": draw(st.sampled_from(["kim", "lee", None])),
         **ends,
     }
 
@@ -91,6 +95,7 @@ def surveys(draw: st.DrawFn) -> dict[str, Any]:
         "sent_at": time,
         "answered_at": None if delay is None else time + delay,
         "score": None if delay is None else float(draw(st.integers(1, 5))),
+        "ticket_id": draw(st.sampled_from(["t1", None])),
     }
 
 
@@ -99,7 +104,7 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "customer_id": draw(people),
         "occurred_at": draw(times),
-        "event": draw(st.sampled_from("uvw")),
+        "event": draw(st.sampled_from(["visit", "payment_failed", "help", "error"])),
         "value": draw(cents),
         "session_id": draw(st.sampled_from(["1", "2", None])),
     }
@@ -145,6 +150,18 @@ def test_row_order_changes_nothing(
 def test_truncation_changes_nothing(make_snapshot: MakeSnapshot, tables: dict[str, Rows]) -> None:
     with opened(make_snapshot, tables) as snapshot:
         assert changed_features(snapshot, [CUTOFF]) == []
+
+
+@quick
+@given(tables=companies)
+def test_a_customer_alone_has_the_features_they_have_among_others(
+    make_snapshot: MakeSnapshot, tables: dict[str, Rows]
+) -> None:
+    anas = {name: [r for r in rows if r["customer_id"] == "ana"] for name, rows in tables.items()}
+    alone = features_of(make_snapshot, anas).to_pylist()[0]
+    among = features_of(make_snapshot, tables).to_pylist()[0]
+    own = {feature.name for feature in ALL if not feature.company_relative} & alone.keys()
+    assert {name: alone[name] for name in own} == {name: among[name] for name in own}
 
 
 @quick

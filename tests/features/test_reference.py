@@ -11,10 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from features.catalogue import ALL
 from features.snapshot import Snapshot
 from features.spine import SPINE_SCHEMA
 from features.table import feature_table
-from tests.features.plain_loops import PLAIN_LOOPS, before, is_close, mean, ratio, since
+from tests.features.behaviour_loops import BEHAVIOUR_LOOPS
+from tests.features.plain_loops import TICKET_LOOPS, before, is_close, mean, ratio, since
+from tests.features.window_loops import WINDOW_LOOPS
 
 Rows = list[dict[str, Any]]
 Loop = Callable[[dict[str, Rows], datetime], dict[str, float | str | None]]
@@ -170,9 +173,21 @@ def survey_loop(tables: dict[str, Rows], cutoff: datetime) -> dict[str, float | 
     }
 
 
+LOOPS: list[Loop] = [
+    order_loop,
+    usage_loop,
+    subscription_loop,
+    ticket_loop,
+    survey_loop,
+    *TICKET_LOOPS,
+    *BEHAVIOUR_LOOPS,
+    *WINDOW_LOOPS,
+]
+
+
 @pytest.mark.parametrize(
     "loop",
-    [order_loop, usage_loop, subscription_loop, ticket_loop, survey_loop, *PLAIN_LOOPS],
+    LOOPS,
 )
 def test_features_equal_a_plain_loop_over_the_rows(
     loop: Loop,
@@ -196,3 +211,13 @@ def test_features_equal_a_plain_loop_over_the_rows(
             if not is_close(row[name], value)
         }
         assert wrong == {}, f"{row['customer_id']} at {row['cutoff']}: found, expected"
+
+
+def test_every_feature_has_a_plain_loop(
+    random_company: Callable[[int, int], dict[str, Rows]],
+) -> None:
+    # Texts are told apart by tests of their own, what depends on everybody by those of the company.
+    tables = {name: rows[:1] for name, rows in random_company(1, 1).items()}
+    covered = {name for loop in LOOPS for name in loop(tables, CUTOFFS[0])}
+    others = {f.name for f in ALL if f.company_relative or "_text_" in f.name}
+    assert {feature.name for feature in ALL} - others - covered == set()
