@@ -131,21 +131,20 @@ def features_command(
 
         sys.stdout.write(catalogue_page())
         return
-    from features.snapshot import open_snapshot
+    from features.engine import configured_snapshot
     from features.spine import eligible_spine
-    from features.table import feature_table, write_table
+    from features.table import write_features
 
     terminal = Terminal()
     settings = load_config(config)
-    snapshot = open_snapshot(settings.workspace / "snapshots")
+    snapshot = configured_snapshot(settings)
     at = _cutoff(settings, cutoff) or snapshot.manifest.watermark
     spine = eligible_spine(snapshot, settings.churn, [at])
-    with terminal.progress() as progress:
-        table = feature_table(snapshot, spine, progress)
     target = out or settings.workspace / "features.parquet"
-    write_table(table, target)
+    with terminal.progress() as progress:
+        count = write_features(snapshot, spine, target, progress)
     terminal.say(
-        f"{table.num_rows:,} customers x {table.num_columns - 2} features at "
+        f"{spine.num_rows:,} customers x {count} features at "
         f"{at.astimezone(settings.zone):%Y-%m-%d}, written to {target}"
     )
 

@@ -1,6 +1,7 @@
 """From declared features to one SQL query per cutoff, in the subset DuckDB and Spark share."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -37,31 +38,70 @@ def sources_of(features: Iterable[Feature]) -> list[Source]:
     return list(dict.fromkeys(part.source for part in parts))
 
 
-def features_query(features: Sequence[Feature], cutoff: datetime, zone: ZoneInfo) -> str:
+def features_query(
+    features: Sequence[Feature], cutoff: datetime, zone: ZoneInfo, keys: Sequence[str] = ()
+) -> str:
     """SQL that gives `spine` (place, customer_id) one column per feature, as of `cutoff`.
 
-    Reads the tables `facts_<source>`; columns are f0, f1, … and rows in `place` order.
+    Reads the tables `facts_<source>`; columns are those of the spine named in `keys`, then
+    f0, f1, …, and rows in `place` order.
     """
-    stand = Standpoint(cutoff, zone)
-    blocks, shares = _blocks(features), _shares(features)
-    names = {**_names(blocks), **_share_names(shares)}
-    queries = [*_block_queries(blocks, stand), *_share_queries(shares, stand)]
-    columns = [f"{_formula(f.formula, names)} AS f{i}" for i, f in enumerate(features)]
-    joins = [
-        f"CROSS JOIN {name}"
-        if _is_company(parts)
-        else f"LEFT JOIN {name} ON {name}.customer_id = s.customer_id"
-        for name, parts in blocks.items()
-    ]
-    joins += [f"CROSS JOIN {name}" for name in shares]
+    parts = query_parts(features, cutoff, zone)
+    columns = [*(f"s.{key}" for key in keys), *parts.formulas]
+    joins = [f"LEFT JOIN {name} ON {name}.asked = s.place" for name in parts.customers]
+    joins += [f"CROSS JOIN {name}" for name in parts.company]
+    queries = _named_queries({**parts.customers, **parts.company})
     return "\n".join(
         [
-            f"WITH {NEXT.join(queries)}" if queries else "",
-            "SELECT " + ",\n  ".join(columns),
+            f"WITH {queries}" if queries else "",
+            "SELECT " + SEPARATOR.join(columns),
             "\n".join(["FROM spine s", *joins]),
             "ORDER BY s.place",
         ]
     )
+
+
+@dataclass(frozen=True)
+class QueryParts:
+    """A features query taken apart: formulas over the columns of other queries, side by side."""
+
+    customers: Mapping[str, str]
+    """Name to SQL with a row for each place of `spine` whose customer has rows: asked (the
+    place), then numbers."""
+    company: Mapping[str, str]
+    """Name to SQL with one row of numbers of the whole company."""
+    formulas: Sequence[str]
+    """One expression per feature, named f0, f1, …; no two queries share a column name."""
+
+
+def query_parts(features: Sequence[Feature], cutoff: datetime, zone: ZoneInfo) -> QueryParts:
+    """What `features_query` joins in one statement, for an engine that joins by itself."""
+    stand = Standpoint(cutoff, zone)
+    blocks, shares = _blocks(features), _shares(features)
+    names = {**_names(blocks), **_share_names(shares)}
+    return QueryParts(
+        customers={
+            name: _block(name, parts, stand)
+            for name, parts in blocks.items()
+            if not _is_company(parts)
+        },
+        company=_company_queries(blocks, shares, stand),
+        formulas=[f"{_formula(f.formula, names)} AS f{i}" for i, f in enumerate(features)],
+    )
+
+
+def _company_queries(
+    blocks: Mapping[str, Sequence[Aggregate]],
+    shares: Mapping[str, Sequence[Level]],
+    stand: Standpoint,
+) -> dict[str, str]:
+    company = {name: parts for name, parts in blocks.items() if _is_company(parts)}
+    queries = {name: _block(name, parts, stand) for name, parts in company.items()}
+    return queries | {name: _share_query(name, levels, stand) for name, levels in shares.items()}
+
+
+def _named_queries(queries: Mapping[str, str]) -> str:
+    return NEXT.join(f"{name} AS (\n{query})" for name, query in queries.items())
 
 
 def company_query(features: Sequence[Feature], cutoff: datetime, zone: ZoneInfo) -> str:
@@ -71,16 +111,15 @@ def company_query(features: Sequence[Feature], cutoff: datetime, zone: ZoneInfo)
     customer's own rows are enough to work out every feature.
     """
     stand = Standpoint(cutoff, zone)
-    shares = _shares(features)
-    blocks = {name: parts for name, parts in _blocks(features).items() if _is_company(parts)}
+    blocks, shares = _blocks(features), _shares(features)
     names = {**_names(blocks), **_share_names(shares)}
-    queries = [*_block_queries(blocks, stand), *_share_queries(shares, stand)]
+    queries = _company_queries(blocks, shares, stand)
     columns = [
         f"{_value(number, names) if isinstance(number, Aggregate) else names[number]} AS n{i}"
         for i, number in enumerate(company_numbers_of(features))
     ]
-    tables = " CROSS JOIN ".join([*blocks, *shares])
-    return f"WITH {NEXT.join(queries)}\nSELECT {', '.join(columns)}\nFROM {tables}"
+    tables = " CROSS JOIN ".join(queries)
+    return f"WITH {_named_queries(queries)}\nSELECT {', '.join(columns)}\nFROM {tables}"
 
 
 def company_numbers_of(features: Iterable[Feature]) -> list[CompanyNumber]:
@@ -89,14 +128,31 @@ def company_numbers_of(features: Iterable[Feature]) -> list[CompanyNumber]:
 
 
 def _blocks(features: Sequence[Feature]) -> dict[str, list[Aggregate]]:
-    """Aggregates that one GROUP BY can answer together; counts of values go key by key."""
+    """Aggregates that one GROUP BY can answer together; counts of values go key by key.
+
+    Those that look back so many days go apart from those over all history: they need only
+    the rows of the longest window, often a small share.
+    """
     blocks: dict[str, list[Aggregate]] = {}
     parts = (part for feature in features for part in aggregates(feature.formula))
     for part in dict.fromkeys(parts):
         key = f"_by_{part.column}" if part.how in BY_KEY else ""
         whose = "_company" if part.scope == "company" else ""
-        blocks.setdefault(part.source.name + key + whose, []).append(part)
+        reach = "_recent" if _is_recent(part) else ""
+        blocks.setdefault(part.source.name + key + whose + reach, []).append(part)
     return blocks
+
+
+def _is_recent(part: Aggregate) -> bool:
+    """Whether rows before the window cannot matter; a window on a late time may reach them."""
+    return part.days is not None and part.time == "ts"
+
+
+def _reach(parts: Iterable[Aggregate]) -> int | None:
+    """The days of history that the aggregates need; None for all."""
+    days = [part.days if _is_recent(part) else None for part in parts]
+    known = [each for each in days if each is not None]
+    return max(known) if known and len(known) == len(days) else None
 
 
 def _is_company(parts: Sequence[Aggregate]) -> bool:
@@ -105,26 +161,26 @@ def _is_company(parts: Sequence[Aggregate]) -> bool:
 
 def _names(blocks: Mapping[str, Sequence[Aggregate]]) -> Names:
     return {
-        part: f"{block}.a{i}" for block, parts in blocks.items() for i, part in enumerate(parts)
+        part: f"{block}_a{i}" for block, parts in blocks.items() for i, part in enumerate(parts)
     }
 
 
-def _block_queries(blocks: Mapping[str, Sequence[Aggregate]], stand: Standpoint) -> list[str]:
-    return [f"{name} AS (\n{_block(parts, stand)})" for name, parts in blocks.items()]
-
-
-def _block(parts: Sequence[Aggregate], stand: Standpoint) -> str:
+def _block(name: str, parts: Sequence[Aggregate], stand: Standpoint) -> str:
     """One level of conditional aggregates over the rows a source shows at the cutoff."""
-    rows = _visible(parts[0].source, stand, everyone=_is_company(parts))
+    rows = _visible(parts[0].source, stand, _reach(parts), everyone=_is_company(parts))
     if parts[0].how in BY_KEY:
         rows = _by_key(parts, rows, stand)
         columns = [_over_keys(part, i, stand) for i, part in enumerate(parts)]
     else:
         columns = [aggregate_sql(part, stand) for part in parts]
-    named = [f"{column} AS a{i}" for i, column in enumerate(columns)]
+    names = _names({name: parts})
+    named = [
+        f"{column if part.is_text else f'CAST({column} AS DOUBLE)'} AS {names[part]}"
+        for part, column in zip(parts, columns, strict=True)
+    ]
     if _is_company(parts):
         return f"SELECT {SEPARATOR.join(named)}\nFROM ({rows}) r"
-    return f"SELECT {SEPARATOR.join(['customer_id', *named])}\nFROM ({rows}) r GROUP BY customer_id"
+    return f"SELECT {SEPARATOR.join(['asked', *named])}\nFROM ({rows}) r GROUP BY asked"
 
 
 def _by_key(parts: Sequence[Aggregate], rows: str, stand: Standpoint) -> str:
@@ -136,8 +192,8 @@ def _by_key(parts: Sequence[Aggregate], rows: str, stand: Standpoint) -> str:
         if not _asks_when_last_seen(part)
     ]
     return (
-        f"SELECT customer_id, {key}, max(ts) AS ts{''.join(counts)} FROM ({rows}) v "
-        f"WHERE {key} IS NOT NULL GROUP BY customer_id, {key}"
+        f"SELECT asked, {key}, max(ts) AS ts{''.join(counts)} FROM ({rows}) v "
+        f"WHERE {key} IS NOT NULL GROUP BY asked, {key}"
     )
 
 
@@ -154,15 +210,22 @@ def _asks_when_last_seen(part: Aggregate) -> bool:
     return part.how == "distinct" and not part.where and not part.until
 
 
-def _visible(source: Source, stand: Standpoint, *, everyone: bool = False) -> str:
-    """The source's rows as they stood at the cutoff: later ones gone, late columns hidden."""
+def _visible(
+    source: Source, stand: Standpoint, reach: int | None, *, everyone: bool = False
+) -> str:
+    """The source's rows as they stood at the cutoff: later ones gone, late columns hidden.
+
+    Only those of the last `reach` days, unless that is None.
+    """
     now = stand.at(source)
     columns = [_shown(source, name, now) for name in source.columns]
     extra = [] if source.place in ("ts", *source.columns) else [f"f.{source.place}"]
+    who = "f.customer_id" if everyone else "s.place AS asked"
     asked = "" if everyone else " JOIN spine s ON s.customer_id = f.customer_id"
+    since = "" if reach is None else f" AND f.ts >= {stand.at(source, reach)}"
     return (
-        f"SELECT {', '.join(['f.customer_id', 'f.ts', *extra, *columns])} "
-        f"FROM facts_{source.name} f{asked} WHERE f.ts < {now}"
+        f"SELECT {', '.join([who, 'f.ts', *extra, *columns])} "
+        f"FROM facts_{source.name} f{asked} WHERE f.ts < {now}{since}"
     )
 
 
@@ -187,17 +250,19 @@ def _share_names(shares: Mapping[str, Sequence[Level]]) -> Names:
     names: dict[Aggregate | CompanyNumber, str] = {}
     for query, levels in shares.items():
         for i, level in enumerate(levels):
-            names[level] = f"{query}.level{i}"
-            names[Likeness(level.hits, level.trials)] = f"{query}.likeness{i}"
+            names[level] = f"{query}_level{i}"
+            names[Likeness(level.hits, level.trials)] = f"{query}_likeness{i}"
     return names
 
 
-def _share_queries(shares: Mapping[str, Sequence[Level]], stand: Standpoint) -> list[str]:
-    queries = []
-    for name, levels in shares.items():
-        rows = _visible(levels[0].trials.source, stand, everyone=True)
-        queries.append(f"{name} AS (\n{shares_query(levels, rows, stand)})")
-    return queries
+def _share_query(name: str, levels: Sequence[Level], stand: Standpoint) -> str:
+    reach = _reach(part for level in levels for part in (level.hits, level.trials))
+    rows = _visible(levels[0].trials.source, stand, reach, everyone=True)
+    columns = [
+        f"level{i} AS {name}_level{i}, likeness{i} AS {name}_likeness{i}"
+        for i in range(len(levels))
+    ]
+    return f"SELECT {', '.join(columns)} FROM (\n{shares_query(levels, rows, stand)}) q"
 
 
 def _formula(formula: Formula, names: Names) -> str:
@@ -222,6 +287,6 @@ def _formula(formula: Formula, names: Names) -> str:
 def _value(part: Aggregate, names: Names) -> str:
     if part.is_text:
         return names[part]
-    value = f"CAST({names[part]} AS DOUBLE)"
+    value = names[part]
     scaled = f"{value} / {part.scale}" if part.scale != 1 else value
     return f"coalesce({scaled}, 0)" if part.is_zero_when_empty else scaled

@@ -29,6 +29,26 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class TrailConfig(Section):
+    """How a log of changes tells what became of each ticket: one complete row per change.
+
+    Any status that is not listed means that somebody is at work on the ticket.
+    """
+
+    changed_at: str
+    """Source column with the time of the change, when its row became known."""
+    sequence: str | None = None
+    """Source column that numbers a ticket's changes, for those of the same time."""
+    status: str
+    """Source column with the ticket's status after the change."""
+    waiting: list[str] = []
+    """Statuses in which nobody has answered yet; leaving them is the first response."""
+    resolved: Annotated[list[str], Field(min_length=1)]
+    """Statuses of a resolved ticket; leaving them is a reopening."""
+    escalated: list[str] = []
+    """Statuses of an escalated ticket."""
+
+
 class SourceConfig(Section):
     """Where one canonical table comes from and how its columns map to the contract."""
 
@@ -59,6 +79,8 @@ class SourceConfig(Section):
     """Rows without a customer are guest orders: set aside and counted, not rejected."""
     exclude: dict[str, list[str]] = {}
     """Source column to values whose rows are set aside and counted (fees, samples, tests)."""
+    trail: TrailConfig | None = None
+    """For tickets: the source is a log of changes, folded as of each cutoff."""
     max_reject_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
 
 
@@ -108,6 +130,15 @@ class ServingConfig(Section):
     language: Literal["en", "id"] = "en"
 
 
+class SparkConfig(Section):
+    """Where Spark runs, when it is the engine."""
+
+    master: str = "local[*]"
+    """local[2] for two cores of this machine; spark://host:7077, yarn or k8s://… for a cluster."""
+    settings: dict[str, str] = {}
+    """Further settings, such as spark.executor.memory, as Spark names them."""
+
+
 class PipelineConfig(Section):
     """The whole configuration, as `pipeline.yaml` holds it."""
 
@@ -115,7 +146,10 @@ class PipelineConfig(Section):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     timezone: str = "UTC"
     workspace: Path = Path("var")
-    engine: Literal["duckdb"] = "duckdb"
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    spark: SparkConfig = SparkConfig()
+    memory_limit: Annotated[str, Field(pattern=r"^[0-9]+ ?[MGT]B$")] | None = None
+    """Most memory DuckDB may take, as 2GB; more spills to disk. Default: most of the machine's."""
     generated: bool = False
     """True for a generated company: everything shown says so."""
     sources: dict[TableName, SourceConfig]
@@ -220,5 +254,10 @@ def _keys_at(where: tuple[int | str, ...]) -> list[str]:
             model = SourceConfig
         elif part in model.model_fields:
             annotation = model.model_fields[str(part)].annotation
-            model = annotation if isinstance(annotation, type) else model
+            sections = [each for each in (annotation, *get_args(annotation)) if _is_section(each)]
+            model = sections[0] if sections else model
     return list(model.model_fields)
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)

@@ -13,6 +13,8 @@ from features.snapshot import Snapshot
 from features.windows import is_matured, local_day, shift_days
 
 _EPOCH = date(1970, 1, 1).toordinal()
+# Added as decimals, so that neither the order of adding nor the engine shows.
+_EXACT = "CAST({} AS DECIMAL(38, 9))"
 _ACTIVITY = {
     "orders": ("orders", "ordered_at", "NOT done.is_return"),
     "events": ("events", "occurred_at", "TRUE"),
@@ -86,7 +88,7 @@ def value_labels(
             "clv.value is 'margin' but orders has no margin column; map orders.margin, "
             "or set clv.value to 'amount'"
         )
-    query = _value_query(config.clv.value, snapshot.manifest.timezone)
+    query = _value_query(config.clv.value)
     with _asking(snapshot, spine, horizon_days) as connection:
         return connection.execute(query, [1 + config.clv.annual_discount_rate]).to_arrow_table()
 
@@ -121,8 +123,7 @@ def _subscription_labels(
     snapshot: Snapshot, churn: ChurnConfig, spine: pa.Table, known_before: datetime
 ) -> pa.Table:
     _require_table(snapshot, "subscriptions", "the subscription label")
-    zone = snapshot.manifest.timezone
-    left = f"""
+    left = """
         done.ended_at >= asked.cutoff AND done.ended_at < asked.until
         AND coalesce(done.end_reason, 'voluntary') = 'voluntary'
         AND NOT EXISTS (
@@ -130,7 +131,7 @@ def _subscription_labels(
             WHERE other.customer_id = done.customer_id
               AND other.subscription_id <> done.subscription_id
               AND other.started_at < $known_before
-              AND {_day("other.started_at", zone)} <= {_day("done.ended_at", zone)} + $grace_days
+              AND local_day(other.started_at) <= local_day(done.ended_at) + $grace_days
               AND coalesce(other.ended_at > done.ended_at, TRUE)
         )
     """
@@ -153,12 +154,13 @@ def _whether(label: str, table: str, condition: str, negate: bool = False) -> st
     """
 
 
-def _value_query(value: str, timezone: str) -> str:
+def _value_query(value: str) -> str:
     """SQL for value and orders of each asked row; its one parameter is 1 + the annual rate."""
     brought = "0" if value == "amount" else "least(coalesce(margin, 0), 0)"
     refund = "coalesce(refund_amount, amount, 0)"
     if value == "margin":
         refund = f"CASE WHEN is_return AND margin < 0 THEN 0 ELSE {refund} END"
+    paid = "money / pow(?, (flows.day - asked.day) / 365e0)"
     return f"""
         WITH flows AS (
             SELECT customer_id, ordered_at AS at, day,
@@ -166,11 +168,11 @@ def _value_query(value: str, timezone: str) -> str:
                    CASE WHEN NOT is_return THEN day END AS purchase_day
             FROM orders
             UNION ALL
-            SELECT customer_id, refunded_at, {_day("refunded_at", timezone)}, -{refund}, NULL
+            SELECT customer_id, refunded_at, local_day(refunded_at), -{refund}, NULL
             FROM orders WHERE refunded_at IS NOT NULL
         ), summed AS (
             SELECT asked.place,
-                   round(fsum(money / pow(?, (flows.day - asked.day) / 365.0)), 6) AS value,
+                   round(CAST(sum({_EXACT.format(paid)}) AS DOUBLE), 6) AS value,
                    count(DISTINCT purchase_day) AS orders
             FROM asked JOIN flows ON flows.customer_id = asked.customer_id
              AND flows.at >= asked.cutoff AND flows.at < asked.until
@@ -181,12 +183,6 @@ def _value_query(value: str, timezone: str) -> str:
         FROM asked LEFT JOIN summed USING (place)
         ORDER BY asked.place
     """
-
-
-def _day(instant: str, timezone: str) -> str:
-    """SQL for the local calendar day number of `instant`, as the snapshot's `day` columns."""
-    local = f"CAST({instant} AT TIME ZONE '{timezone}' AS DATE)"
-    return f"date_diff('day', DATE '1970-01-01', {local})"
 
 
 @contextmanager

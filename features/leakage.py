@@ -13,6 +13,7 @@ from features.contracts import TABLES, Table
 from features.snapshot import Manifest, Snapshot, TableEntry, open_snapshot
 from features.spine import SPINE_SCHEMA
 from features.table import feature_table
+from features.versions import KNOWN_FROM, KNOWN_UNTIL, versions_of
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ def truncate(snapshot: Snapshot, cutoff: datetime, folder: Path) -> Snapshot:
     """Write the snapshot into `folder` as it would have stood at `cutoff`, and open it.
 
     Rows whose main time is not before the cutoff are gone, and so is every late value that
-    became known later. A customers row stays when valid and signed up by then.
+    became known later. A customers row stays when valid and signed up by then. Of a versioned
+    table the states known by then stay, and the last of them has no end.
     """
     folder.mkdir(parents=True, exist_ok=True)
     entries = {
@@ -96,23 +98,25 @@ def _change(name: str, whole: pa.Table, truncated: pa.Table) -> ChangedFeature |
 
 
 def _truncated(snapshot: Snapshot, table: Table, cutoff: datetime, folder: Path) -> TableEntry:
-    late = [
-        f"CASE WHEN {time} < $cutoff THEN {column} END AS {column}"
-        for column, time in table.known_at.items()
+    entry = snapshot.manifest.tables[table.name]
+    late = dict(table.kept_known_at) | ({KNOWN_UNTIL: KNOWN_UNTIL} if entry.is_versioned else {})
+    relation = versions_of(table.name) if entry.is_versioned else table.name
+    shown = [
+        f"CASE WHEN {time} < $cutoff THEN {column} END AS {column}" for column, time in late.items()
     ]
-    kept = [column for column in _columns(snapshot, table) if column not in table.known_at]
+    kept = [column for column in _columns(snapshot, relation) if column not in late]
     quoted = ['"' + column.replace('"', '""') + '"' for column in kept]
-    query = f"SELECT {', '.join(quoted + late)} FROM {table.name} WHERE {_rows_before(table)}"
+    rows = _rows_before(table) + (f" AND {KNOWN_FROM} < $cutoff" if entry.is_versioned else "")
+    query = f"SELECT {', '.join(quoted + shown)} FROM {relation} WHERE {rows}"
     target = str(folder / f"{table.name}.parquet").replace("'", "''")
     connection = snapshot.connection.cursor()
     connection.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet)", {"cutoff": cutoff})
     count = connection.execute(f"SELECT count(*) FROM '{target}'").fetchone()
-    entry = snapshot.manifest.tables[table.name]
     return entry.model_copy(update={"rows": count[0] if count else 0})
 
 
-def _columns(snapshot: Snapshot, table: Table) -> list[str]:
-    empty = snapshot.connection.cursor().execute(f"SELECT * FROM {table.name} LIMIT 0")
+def _columns(snapshot: Snapshot, relation: str) -> list[str]:
+    empty = snapshot.connection.cursor().execute(f"SELECT * FROM {relation} LIMIT 0")
     return [str(column[0]) for column in empty.description or []]
 
 

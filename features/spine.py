@@ -59,11 +59,19 @@ def _require_history(snapshot: Snapshot, cutoff: datetime) -> None:
 
 
 def _at(snapshot: Snapshot, churn: ChurnConfig, cutoff: datetime) -> pa.Table:
-    rows, values = _eligible(snapshot, churn, cutoff)
-    query = f"SELECT DISTINCT customer_id FROM {rows} ORDER BY customer_id"
-    found = snapshot.connection.cursor().execute(query, values).to_arrow_table()
+    query, values = eligible_query(snapshot, churn, cutoff)
+    ordered = f"{query} ORDER BY customer_id"
+    found = snapshot.connection.cursor().execute(ordered, values).to_arrow_table()
     cutoffs = pa.array([cutoff] * len(found), SPINE_SCHEMA.field("cutoff").type)
     return found.append_column("cutoff", cutoffs).cast(SPINE_SCHEMA)
+
+
+def eligible_query(
+    snapshot: Snapshot, churn: ChurnConfig, cutoff: datetime
+) -> tuple[str, list[datetime | int]]:
+    """SQL for the ids of the customers asked about at `cutoff`, and its parameters."""
+    rows, values = _eligible(snapshot, churn, cutoff)
+    return f"SELECT DISTINCT customer_id FROM {rows}", values
 
 
 def _eligible(

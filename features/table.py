@@ -1,23 +1,33 @@
 """The feature table: what was known about each customer at each cutoff."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
+from features.aggregates import Source
 from features.catalogue import ALL
-from features.compile import features_query, sources_of
+from features.compile import QueryParts, company_numbers_of, company_query, query_parts, sources_of
 from features.customers import attribute_features
 from features.declare import Feature
+from features.facts import provide_facts
 from features.feature_contract import FeatureColumn, FeatureContract
+from features.live.company import number_key
 from features.snapshot import Snapshot, SnapshotError
+from features.spark.snapshot import spark_behind
+from features.spark.table import feature_table_on_spark
 from features.spine import SPINE_SCHEMA, require_usable
+from features.versions import is_read_by, rows_as_of
 
 Progress = Callable[[str, int, int], None]
+
+ROWS_AT_ONCE = 50_000
+"""Rows of the feature table per query: what bounds memory, whatever the number of customers."""
 
 
 def supported_features(snapshot: Snapshot) -> list[Feature]:
@@ -50,28 +60,106 @@ def feature_table(
     Raises CutoffError for a cutoff that is not the start of a local day or has no history,
     and SnapshotError when no feature's columns are mapped.
     """
-    cutoffs: list[datetime] = sorted(set(spine["cutoff"].to_pylist()))
-    require_usable(snapshot, cutoffs)
+    chosen = _chosen(snapshot, spine)
+    if spark := spark_behind(snapshot):
+        return feature_table_on_spark(spark, snapshot, chosen, spine, progress)
+    places, parts = [], [_schema(chosen).empty_table()]
+    for rows, values in _parts(snapshot, chosen, spine, progress):
+        places.append(rows)
+        parts.append(values)
+    return _in_order(spine, pa.concat_tables(parts), places)
+
+
+def write_features(
+    snapshot: Snapshot, spine: pa.Table, path: Path, progress: Progress | None = None
+) -> int:
+    """Write the feature table to `path` (CSV when it ends in .csv, else Parquet) part by part.
+
+    Rows come cutoff by cutoff, in the spine's order within each; memory does not grow with
+    their number. Returns the number of features; raises as `feature_table` does.
+    """
+    chosen = _chosen(snapshot, spine)
+    if spark := spark_behind(snapshot):
+        write_table(feature_table_on_spark(spark, snapshot, chosen, spine, progress), path)
+        return len(chosen)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    schema = pa.schema([*SPINE_SCHEMA, *_schema(chosen)])
+    kind = csv.CSVWriter if path.suffix == ".csv" else parquet.ParquetWriter
+    with kind(path, schema) as writer:
+        for rows, values in _parts(snapshot, chosen, spine, progress):
+            writer.write_table(_named(spine.take(rows), values))
+    return len(chosen)
+
+
+def _chosen(snapshot: Snapshot, spine: pa.Table) -> list[Feature]:
+    """The features to compute, once cutoffs and snapshot are found fit for it."""
+    require_usable(snapshot, _cutoffs(spine))
     chosen = supported_features(snapshot)
     if not chosen:
         raise SnapshotError(
             "no feature can be computed from this snapshot; map more columns, or declare "
             "attributes of customers"
         )
-    connection = _facts(snapshot, chosen)
-    places, parts = [], [_schema(chosen).empty_table()]
-    for done, cutoff in enumerate(cutoffs):
-        if progress:
-            progress("features", done, len(cutoffs))
-        rows = pc.indices_nonzero(
-            pc.equal(spine["cutoff"], pa.scalar(cutoff, SPINE_SCHEMA[1].type))
-        )
-        places.append(rows)
-        parts.append(_at(connection, chosen, spine["customer_id"].take(rows), cutoff, snapshot))
+    return chosen
+
+
+def _cutoffs(spine: pa.Table) -> list[datetime]:
+    return sorted(spine["cutoff"].unique().to_pylist())
+
+
+def _parts(
+    snapshot: Snapshot, chosen: Sequence[Feature], spine: pa.Table, progress: Progress | None
+) -> Iterator[tuple[pa.Array, pa.Table]]:
+    """Places in the spine and the feature values there, by cutoff and so many rows at a time."""
+    connection = _connection(snapshot)
+    sources = sources_of(chosen)
+    changing = [each for each in sources if _reads_versions(each, snapshot)]
+    provide_facts(connection, snapshot, [s for s in sources if s not in changing], progress)
+    cutoffs = _cutoffs(spine)
+    asked = [(cutoff, list(_batches(spine, cutoff))) for cutoff in cutoffs]
+    done, total = 0, sum(len(batches) for _, batches in asked)
+    for cutoff, batches in asked:
+        _as_of(connection, snapshot, changing, cutoff)
+        parts = query_parts(chosen, cutoff, snapshot.zone)
+        for name, query in parts.company.items():
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
+        for rows in batches:
+            _tell(progress, done, total)
+            values = _at(connection, parts, spine["customer_id"].take(rows))
+            yield rows, values.rename_columns([f.name for f in chosen]).cast(_schema(chosen))
+            done += 1
     connection.close()
+    _tell(progress, total, total)
+
+
+def _tell(progress: Progress | None, done: int, total: int) -> None:
     if progress:
-        progress("features", len(cutoffs), len(cutoffs))
-    return _in_order(spine, pa.concat_tables(parts), places)
+        progress("features", done, total)
+
+
+def _batches(spine: pa.Table, cutoff: datetime) -> Iterator[pa.Array]:
+    rows = pc.indices_nonzero(pc.equal(spine["cutoff"], pa.scalar(cutoff, SPINE_SCHEMA[1].type)))
+    return (rows.slice(start, ROWS_AT_ONCE) for start in range(0, len(rows), ROWS_AT_ONCE))
+
+
+def company_numbers(snapshot: Snapshot, cutoff: datetime) -> dict[str, float | None]:
+    """The numbers of the whole company as of `cutoff`, by key, that features draw on.
+
+    Saved with the scores, they let a live request work out a customer's features from that
+    customer's rows alone: see `features.live.customer`.
+    """
+    chosen = supported_features(snapshot)
+    keys = [number_key(number) for number in company_numbers_of(chosen)]
+    if not keys:
+        return {}
+    connection = _connection(snapshot)
+    sources = sources_of(feature for feature in chosen if feature.company_relative)
+    changing = [each for each in sources if _reads_versions(each, snapshot)]
+    provide_facts(connection, snapshot, [each for each in sources if each not in changing])
+    _as_of(connection, snapshot, changing, cutoff)
+    values = connection.execute(company_query(chosen, cutoff, snapshot.zone)).fetchone()
+    connection.close()
+    return dict(zip(keys, values or (), strict=True))
 
 
 def _schema(chosen: Sequence[Feature]) -> pa.Schema:
@@ -79,41 +167,82 @@ def _schema(chosen: Sequence[Feature]) -> pa.Schema:
     return pa.schema([(feature.name, kinds[feature.kind]) for feature in chosen])
 
 
-def _facts(snapshot: Snapshot, chosen: Sequence[Feature]) -> duckdb.DuckDBPyConnection:
-    """A connection of our own that holds each source's facts, once for all cutoffs."""
+def _connection(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
+    """A connection of our own, so that facts made on it are seen by nobody else."""
     connection = snapshot.connection.cursor()
     connection.execute(
         "CREATE OR REPLACE TEMP MACRO epoch_seconds(t) AS CAST(floor(epoch(t)) AS BIGINT)"
     )
-    for source in sources_of(chosen):
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE facts_{source.name} AS {source.facts}")
     return connection
 
 
-def _at(
+def _reads_versions(source: Source, snapshot: Snapshot) -> bool:
+    """Whether the facts differ from cutoff to cutoff; all others are made once for all."""
+    entries = snapshot.manifest.tables.items()
+    return any(e.is_versioned and is_read_by(name, source.facts) for name, e in entries)
+
+
+def _as_of(
     connection: duckdb.DuckDBPyConnection,
-    chosen: Sequence[Feature],
-    customers: pa.ChunkedArray,
-    cutoff: datetime,
     snapshot: Snapshot,
+    sources: Sequence[Source],
+    cutoff: datetime,
+) -> None:
+    """Make the facts of `sources` from versioned tables as they stood at the cutoff."""
+    for name, entry in snapshot.manifest.tables.items():
+        if entry.is_versioned:
+            rows = rows_as_of(name, cutoff)
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {rows}")
+    for source in sources:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE facts_{source.name} AS {source.facts}")
+
+
+def _at(
+    connection: duckdb.DuckDBPyConnection, parts: QueryParts, customers: pa.ChunkedArray
 ) -> pa.Table:
-    order = pa.array(range(len(customers)), pa.int64())
-    connection.register("asked", pa.table({"place": order, "customer_id": customers}))
-    connection.execute("CREATE OR REPLACE TEMP TABLE spine AS SELECT * FROM asked")
-    connection.unregister("asked")
-    query = features_query(chosen, cutoff, snapshot.zone)
-    values = connection.execute(query).to_arrow_table()
-    return values.rename_columns([feature.name for feature in chosen]).cast(_schema(chosen))
+    """One row of features (f0, f1, …) per customer, in the order given."""
+    places = pa.array(range(len(customers)), pa.int64())
+    connection.register("given", pa.table({"place": places, "customer_id": customers}))
+    connection.execute("CREATE OR REPLACE TEMP TABLE spine AS SELECT * FROM given")
+    connection.unregister("given")
+    answers = pa.table({"place": places})
+    for query in parts.customers.values():
+        found = connection.execute(query).to_arrow_table()
+        answers = _beside(answers, found.combine_chunks())
+    connection.register("answers", answers)
+    values = connection.execute(
+        f"SELECT place, {', '.join(parts.formulas)} "
+        f"FROM {' CROSS JOIN '.join(['answers', *parts.company])}"
+    ).to_arrow_table()
+    connection.unregister("answers")
+    return values.take(pc.sort_indices(values["place"])).drop_columns("place")
+
+
+def _beside(answers: pa.Table, found: pa.Table) -> pa.Table:
+    """The answers with those of one more query, null at places it says nothing of.
+
+    The engine's own join of so many columns takes several times as long.
+    """
+    rows = pc.index_in(answers["place"], found["asked"])
+    more = found.drop_columns("asked").take(rows)
+    for name in more.column_names:
+        answers = answers.append_column(name, more[name])
+    return answers
 
 
 def _in_order(spine: pa.Table, values: pa.Table, places: Sequence[pa.Array]) -> pa.Table:
     """Put the rows, computed cutoff by cutoff, back where the spine has them."""
-    if places:
-        values = values.take(pc.array_sort_indices(pa.concat_arrays(places)))
-    named = spine.select(["customer_id", "cutoff"])
-    for name in values.column_names:
-        named = named.append_column(name, values[name])
-    return named
+    order = pa.concat_arrays([pa.array([], pa.uint64()), *places])
+    # A copy of the whole table is spared where they are in that order already.
+    if not order.equals(pa.array(np.arange(len(order), dtype=np.uint64))):
+        values = values.take(pc.array_sort_indices(order))
+    return _named(spine, values)
+
+
+def _named(spine: pa.Table, values: pa.Table) -> pa.Table:
+    """The spine's columns with the values beside them."""
+    columns = [spine["customer_id"], spine["cutoff"], *values.columns]
+    return pa.table(columns, names=[*SPINE_SCHEMA.names, *values.column_names])
 
 
 def write_table(table: pa.Table, path: Path) -> None:

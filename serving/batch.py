@@ -10,13 +10,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.config import PipelineConfig, ServingConfig
+from features.engine import configured_snapshot
 from features.feature_contract import FeatureContract, Matrix
-from features.snapshot import Snapshot, open_snapshot
+from features.snapshot import Snapshot
+from features.spark.snapshot import spark_behind
 from features.spine import eligible_spine
 from features.table import catalogue_contract, feature_table
 from serving.at_risk import AtRiskSummary, rank_scores, summarise, write_at_risk
 from serving.online import FILE, about_scores, write_online
 from serving.scoring import Score, score_rows, write_score_csv, write_scores
+from serving.spark_scoring import score_on_spark
 from training.bundle import Bundle, load_bundle
 
 ProgressCallback = Callable[[str, int, int], None]
@@ -48,8 +51,27 @@ def score_snapshot(
     features than the champion's, NothingToScore when nobody is eligible.
     """
     bundle = load_bundle(config.workspace / "bundle")
-    snapshot = open_snapshot(config.workspace / "snapshots")
+    snapshot = configured_snapshot(config)
     cutoff = cutoff or snapshot.manifest.watermark
+    scores, X = _scored(config, snapshot, bundle, cutoff, progress)
+    return _write(config, bundle, scores, X, cutoff, now)
+
+
+def _scored(
+    config: PipelineConfig,
+    snapshot: Snapshot,
+    bundle: Bundle,
+    cutoff: datetime,
+    progress: ProgressCallback,
+) -> tuple[list[Score], Matrix]:
+    """The score of every eligible customer, and the encoded features it came from."""
+    if spark := spark_behind(snapshot):
+        _require_definitions(bundle, snapshot)
+        progress("scoring on Spark", 0, 1)
+        scores, X = score_on_spark(spark, config, snapshot, bundle, cutoff)
+        _require_some(config, len(scores), cutoff)
+        progress("scoring on Spark", 1, 1)
+        return scores, X
     ids, X = scoring_rows(config, snapshot, bundle, cutoff, progress)
     scores = score_rows(
         bundle,
@@ -59,7 +81,7 @@ def score_snapshot(
         config.serving,
         progress=lambda done: progress("explaining scores", done, len(ids)),
     )
-    return _write(config, bundle, scores, X, cutoff, now)
+    return scores, X
 
 
 def write_predictions(
@@ -83,15 +105,19 @@ def scoring_rows(
 ) -> tuple[list[str], Matrix]:
     """Customer ids eligible at `cutoff` and their rows, encoded as `bundle` expects them."""
     spine = eligible_spine(snapshot, config.churn, [cutoff])
-    if not spine.num_rows:
+    _require_some(config, spine.num_rows, cutoff)
+    _require_definitions(bundle, snapshot)
+    table = feature_table(snapshot, spine, progress)
+    return spine["customer_id"].to_pylist(), bundle.contract.encode(_columns(table))
+
+
+def _require_some(config: PipelineConfig, customers: int, cutoff: datetime) -> None:
+    if not customers:
         raise NothingToScore(
             f"no customer is eligible at {cutoff:%Y-%m-%d}: none was active in the "
             f"{config.churn.eligible_days} days before; choose another --cutoff, or raise "
             "churn.eligible_days"
         )
-    _require_definitions(bundle, snapshot)
-    table = feature_table(snapshot, spine, progress)
-    return spine["customer_id"].to_pylist(), bundle.contract.encode(_columns(table))
 
 
 def _columns(table: pa.Table) -> dict[str, npt.NDArray[np.generic]]:

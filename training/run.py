@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from features.config import PipelineConfig
-from features.snapshot import Snapshot, open_snapshot
+from features.engine import configured_snapshot
+from features.snapshot import Snapshot
 from features.windows import local_day
 from training.bundle import Bundle, BundleInfo, write_bundle
 from training.card import model_card
@@ -152,7 +153,7 @@ def backtest(
 
 
 def _work(config: PipelineConfig, before: datetime | None, step: Callable[[], None]) -> _Work:
-    snapshot = open_snapshot(config.workspace / "snapshots")
+    snapshot = configured_snapshot(config)
     step()
     churn = churn_rows(snapshot, config, before)
     step()

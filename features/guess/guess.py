@@ -12,6 +12,7 @@ from features.guess.headers import currency_word
 from features.guess.matching import ColumnGuess, Sheet, read_sheet
 from features.guess.profiles import Profile
 from features.guess.settling import SettledSheet, settle
+from features.guess.trails import FOLDED
 from features.sources.source import sample_source
 
 AttributeKind = Literal["numeric", "category"]
@@ -54,7 +55,9 @@ class SourceGuess:
     def missing(self) -> tuple[str, ...]:
         """Canonical columns that neither a source column nor a constant fills."""
         given = {guess.canonical for guess in self.columns} | set(self.source.constants)
-        return tuple(name for name in TABLES[self.table].names if name not in given)
+        folded = FOLDED if self.source.trail else ()
+        names = TABLES[self.table].names
+        return tuple(name for name in names if name not in given and name not in folded)
 
     def listing(self) -> list[tuple[str, str, str, str]]:
         """Rows for a terminal: canonical column, source column, confidence, why."""
@@ -91,7 +94,7 @@ def guess_source(table: TableName, path_or_url: str) -> SourceGuess:
 def guess_sheet(sheet: Sheet, source: SourceConfig) -> SourceGuess:
     """Guess the mapping of a sample already read; `source` says where it came from."""
     settled = settle(sheet)
-    unused = _unused(sheet, settled.columns)
+    unused = _unused(sheet, settled)
     return SourceGuess(
         table=sheet.table,
         source=source.model_copy(
@@ -100,6 +103,7 @@ def guess_sheet(sheet: Sheet, source: SourceConfig) -> SourceGuess:
                 "constants": dict(settled.constants),
                 "decimal": sheet.decimal,
                 "date_format": settled.date_format,
+                "trail": settled.trail,
             }
         ),
         columns=settled.columns,
@@ -139,8 +143,10 @@ def _main_time(guess: SourceGuess) -> str | None:
     return next((column.source for column in found if column), None)
 
 
-def _unused(sheet: Sheet, columns: Sequence[ColumnGuess]) -> tuple[str, ...]:
-    used = {part for guess in columns for part in _parts(guess.source)}
+def _unused(sheet: Sheet, settled: SettledSheet) -> tuple[str, ...]:
+    used = {part for guess in settled.columns for part in _parts(guess.source)}
+    if settled.trail:
+        used |= {settled.trail.changed_at, settled.trail.status, settled.trail.sequence or ""}
     return tuple(name for name in sheet.profiles if name not in used)
 
 
@@ -184,10 +190,13 @@ def _value_notes(sheet: Sheet, settled: SettledSheet) -> list[str]:
     for name in TABLES[sheet.table].unique or ():
         column = profiles.get(name)
         if column and column.repeats > 1.01:
-            notes.append(
-                f"{column.name!r} repeats {column.repeats:.1f} times; is it a log of changes, not "
-                f"one row per {TABLES[sheet.table].grain}? Duplicates are rejected"
+            doubt = (
+                "it is taken for a log of changes, one complete row each: check the statuses"
+                if settled.trail
+                else f"is it a log of changes, not one row per {TABLES[sheet.table].grain}? "
+                "Duplicates are rejected"
             )
+            notes.append(f"{column.name!r} repeats {column.repeats:.1f} times; {doubt}")
     score = profiles.get("score")
     if score and score.missing > _TOLERATED:
         notes.append(f"{score.missing:.0%} of the rows have no score: sent, but never answered?")

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from features.config import TrailConfig
 from features.contracts import SURVEY_SCALES, TABLES
 from features.guess.amounts import order_amount, rival_amounts
 from features.guess.headers import duration_unit, words
 from features.guess.matching import ColumnGuess, Sheet, match_columns, near_misses
 from features.guess.profiles import TimeShape
+from features.guess.trails import FOLDED, guess_trail
 from features.ingest.mapping import LOOKUP_KEYS
 
 _DURATION_OF = {
@@ -28,6 +30,7 @@ class SettledSheet:
     constants: Mapping[str, str]
     date_format: str | None
     notes: tuple[str, ...]
+    trail: TrailConfig | None = None
 
 
 def settle(sheet: Sheet) -> SettledSheet:
@@ -41,8 +44,10 @@ def settle(sheet: Sheet) -> SettledSheet:
     _settle_durations(chosen)
     date_format, doubts = _settle_times(sheet, chosen)
     notes += doubts + near_misses(sheet, chosen) + _drop_undated(chosen)
-    columns = tuple(chosen[name] for name in TABLES[sheet.table].names if name in chosen)
-    return SettledSheet(columns, _constants(sheet, chosen), date_format, tuple(notes))
+    trail = guess_trail(sheet, chosen, date_format)
+    names = [name for name in TABLES[sheet.table].names if trail is None or name not in FOLDED]
+    columns = tuple(chosen[name] for name in names if name in chosen)
+    return SettledSheet(columns, _constants(sheet, chosen), date_format, tuple(notes), trail)
 
 
 def _settle_amount(sheet: Sheet, chosen: dict[str, ColumnGuess]) -> list[str]:

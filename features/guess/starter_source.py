@@ -46,6 +46,7 @@ def source_lines(guess: SourceGuess, folder: Path, *, attributes: bool) -> list[
         "columns:",
         *indented(_columns(guess), 2),
         *_constants(guess),
+        *_trail(guess),
         *_attributes(guess, active=attributes),
         *_exclude(guess),
         *(f"# Check: {_one_line(note)}." for note in guess.notes),
@@ -127,6 +128,26 @@ def _constants(guess: SourceGuess) -> list[str]:
         return []
     given = ", ".join(f"{name}: {scalar(text)}" for name, text in guess.source.constants.items())
     return [f"constants: {{{given}}}  # the same for every row, as no column says: check"]
+
+
+def _trail(guess: SourceGuess) -> list[str]:
+    trail = guess.source.trail
+    if trail is None:
+        return []
+    numbered = [f"  sequence: {scalar(trail.sequence)}"] if trail.sequence else []
+    return [
+        "trail:  # the ids repeat: every row is a change, and what the ticket was after it",
+        f"  changed_at: {scalar(trail.changed_at)}",
+        *numbered,
+        f"  status: {scalar(trail.status)}",
+        f"  waiting: {_listed(trail.waiting)}  # nobody has answered yet: check",
+        f"  resolved: {_listed(trail.resolved)}  # leaving these is a reopening: check",
+        "  # escalated: []  # any other status means that somebody is at work",
+    ]
+
+
+def _listed(values: Iterable[str]) -> str:
+    return f"[{', '.join(map(scalar, values))}]"
 
 
 def _attributes(guess: SourceGuess, *, active: bool) -> list[str]:

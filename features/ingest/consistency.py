@@ -11,6 +11,7 @@ from features.ingest.normalise import quoted
 from features.ingest.readings import FOUND_TIME
 from features.ingest.report import share
 from features.ingest.staging import Staged
+from features.ingest.trail import trail_doubts
 
 Tables = Mapping[TableName, Staged]
 
@@ -29,7 +30,7 @@ def table_warnings(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
     name = staged.table.name
     if not _count(connection, f"SELECT count(*) FROM {name}"):
         return (f"no row was accepted; give it rows, or remove sources.{name}",)
-    doubts = (_copies, _never_known, _thousands)
+    doubts = (_copies, _never_known, _thousands, _overlaps, _trail)
     return tuple(warning for doubt in doubts for warning in doubt(connection, staged))
 
 
@@ -76,6 +77,29 @@ def _never_known(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Itera
                 f"{share(rows, _total(connection, table))} have a {value} but no {time}, so it is "
                 f"never counted; map sources.{table}.columns.{time}"
             )
+
+
+def _overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[str]:
+    if staged.table.name != "subscriptions":
+        return
+    rows = _count(
+        connection,
+        "SELECT count(*) FROM (SELECT started_at < max(coalesce(ended_at, TIMESTAMPTZ 'infinity')) "
+        "OVER (PARTITION BY customer_id, plan ORDER BY started_at, subscription_id "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS is_beside FROM subscriptions) "
+        "WHERE is_beside",
+    )
+    if rows:
+        yield (
+            f"{share(rows, _total(connection, 'subscriptions'))} start while another of the same "
+            "customer and plan is running; both count, and so do both prices; if one replaced "
+            "the other, end the first when the second starts"
+        )
+
+
+def _trail(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[str]:
+    if staged.source.trail:
+        yield from trail_doubts(connection, staged.relation, staged.source.trail)
 
 
 def _thousands(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[str]:

@@ -29,6 +29,8 @@ _SENTENCES: Mapping[str, str] = {
     "beyond_span": "have a {column} far past the end of all the others",
     "out_of_order": "have a {column} before the time it must follow",
     "duplicate_id": "repeat the {column} of an earlier row",
+    "duplicate_row": "repeat an earlier row in full",
+    "stale_change": "come later than a change that follows them by their {column}",
 }
 _ADVISED_VALUES = 1000
 
@@ -186,7 +188,12 @@ _ADVICE: Mapping[str, Callable[[str, str, Staged], str]] = {
     "future_time": lambda section, *_: f"correct them; check {section}.date_format and timezone",
     "beyond_span": lambda section, *_: f"correct them; check {section}.date_format",
     "out_of_order": lambda section, column, _: (
-        f"check that {section}.columns.{column} is not swapped with another"
+        f"check that {section}.{'trail' if column == 'changed_at' else 'columns'}.{column} "
+        "is not swapped with another"
     ),
     "duplicate_id": _duplicate_advice,
+    "duplicate_row": lambda *_: "if a file was delivered twice, remove one",
+    "stale_change": lambda section, *_: (
+        f"the later change stands; check {section}.trail.sequence and trail.changed_at"
+    ),
 }

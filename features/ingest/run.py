@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from features.ingest.mapping import lookup_target
 from features.ingest.normalise import quoted
 from features.ingest.rejects import rejections, set_aside, write_rejects
 from features.ingest.report import IngestReport, TableReport
-from features.ingest.snapshot_files import main_time, span, write_snapshot
+from features.ingest.snapshot_files import WriteRows, copy_rows, main_time, span, write_snapshot
 from features.ingest.staging import Staged, stage
+from features.ingest.trail import fold_note
+from features.snapshot import Manifest
 from features.sources.source import open_source
 
 Progress = Callable[[str, int, int], None]
@@ -52,11 +55,12 @@ def ingest(
     order = _reading_order(config)
     now = now or datetime.now(UTC)
     config.workspace.mkdir(parents=True, exist_ok=True)
-    with _scratch(config.workspace) as (connection, scratch):
+    with _scratch(config) as (connection, scratch):
+        engine = _engine(connection, config, scratch, now)
         tables: dict[TableName, Staged] = {}
         for done, name in enumerate(order):
             _tell(progress, f"reading {name}", done, len(order) + 1)
-            tables[name] = _staged(connection, name, config, scratch, now)
+            tables[name] = _staged(engine, name, config)
         report = _report(connection, tables)
         _write_rejects(connection, tables, config.workspace, scratch)
         if report.too_many:
@@ -64,7 +68,13 @@ def ingest(
         if not _labels_are_given(config):
             _require_activity(report)
         _tell(progress, "writing the snapshot", len(order), len(order) + 1)
-        return _with_snapshot(connection, tables, config, scratch, report, now)
+        manifest = _write_snapshot(connection, tables, config, scratch, now, engine.write)
+        return replace(
+            report,
+            first=manifest.first,
+            watermark=manifest.watermark,
+            fingerprint=manifest.fingerprint,
+        )
 
 
 def _tell(progress: Progress | None, what: str, done: int, total: int) -> None:
@@ -98,26 +108,44 @@ def _reading_order(config: PipelineConfig) -> list[TableName]:
 
 
 @contextmanager
-def _scratch(workspace: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+def _scratch(config: PipelineConfig) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """A database on disk, so that sources larger than memory spill, gone afterwards."""
     with (
-        tempfile.TemporaryDirectory(prefix=".ingest-", dir=workspace) as folder,
+        tempfile.TemporaryDirectory(prefix=".ingest-", dir=config.workspace) as folder,
         duckdb.connect(str(Path(folder) / "staging.duckdb")) as connection,
     ):
         connection.execute("SET TimeZone = 'UTC'")
+        if config.memory_limit:
+            connection.execute("SET memory_limit = ?", [config.memory_limit])
         yield connection, Path(folder)
 
 
-def _staged(
-    connection: duckdb.DuckDBPyConnection,
-    name: TableName,
-    config: PipelineConfig,
-    scratch: Path,
-    now: datetime,
-) -> Staged:
-    raw = open_source(connection, name, config.sources[name], scratch)
-    try:
+@dataclass(frozen=True)
+class _Engine:
+    """What differs between engines: how a table is staged, and how its rows are written."""
+
+    stage: Callable[[TableName], Staged]
+    write: WriteRows
+
+
+def _engine(
+    connection: duckdb.DuckDBPyConnection, config: PipelineConfig, scratch: Path, now: datetime
+) -> _Engine:
+    def staged_here(name: TableName) -> Staged:
+        raw = open_source(connection, name, config.sources[name], scratch)
         return stage(connection, TABLES[name], raw, config, now)
+
+    if config.engine == "duckdb":
+        return _Engine(staged_here, copy_rows)
+    from features.spark.ingest import SparkIngest
+
+    spark = SparkIngest.start(connection, config, scratch, now)
+    return _Engine(spark.stage, spark.write)
+
+
+def _staged(engine: _Engine, name: TableName, config: PipelineConfig) -> Staged:
+    try:
+        return engine.stage(name)
     except duckdb.InvalidInputException as error:
         date_format = config.sources[name].date_format
         if date_format is None or "format" not in str(error):
@@ -145,7 +173,7 @@ def _table_report(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Tabl
         accepted=accepted,
         rejections=rejections(connection, staged),
         set_aside=set_aside(connection, staged),
-        normalised=_normalised(connection, staged),
+        normalised=_normalised(connection, staged, accepted),
         warnings=table_warnings(connection, staged),
         first=first,
         last=last,
@@ -171,12 +199,17 @@ def _counts(
     return accepted, read, coverage
 
 
-def _normalised(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[str, int]:
+def _normalised(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, accepted: int
+) -> dict[str, int]:
     marks = ", ".join(f"count_if({mark})" for mark in staged.notes.values())
     row = connection.execute(
         f"SELECT {marks} FROM {staged.relation} WHERE verdict IS NULL"
     ).fetchall()[0]
-    return {what: rows for what, rows in zip(staged.notes, row, strict=True) if rows}
+    read = {what: rows for what, rows in zip(staged.notes, row, strict=True) if rows}
+    if staged.source.trail:
+        read[fold_note(connection, staged.kept)] = accepted
+    return read
 
 
 def _write_rejects(
@@ -205,21 +238,19 @@ def _require_activity(report: IngestReport) -> None:
         )
 
 
-def _with_snapshot(
+def _write_snapshot(
     connection: duckdb.DuckDBPyConnection,
     tables: Mapping[TableName, Staged],
     config: PipelineConfig,
     scratch: Path,
-    report: IngestReport,
     now: datetime,
-) -> IngestReport:
+    write: WriteRows,
+) -> Manifest:
     folder = scratch / "snapshots"
     folder.mkdir()
-    manifest = write_snapshot(connection, tables, config, folder, now)
+    manifest = write_snapshot(connection, tables, config, folder, now, write)
     _exchange(folder, config.workspace / "snapshots", scratch)
-    return IngestReport(
-        report.tables, report.warnings, manifest.first, manifest.watermark, manifest.fingerprint
-    )
+    return manifest
 
 
 def _exchange(new: Path, place: Path, scratch: Path) -> None:

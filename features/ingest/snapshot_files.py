@@ -1,7 +1,7 @@
 """The snapshot on disk: canonical tables as sorted Parquet files, and their manifest."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from features.config import PipelineConfig, TableName
+from features.day_digests import write_day_digests
 from features.ingest.normalise import literal, quoted
 from features.ingest.staging import Staged
 from features.snapshot import Manifest, TableEntry
@@ -17,6 +18,9 @@ from features.windows import local_day, start_of_day
 # An end further past the last start than this is read as agreed ahead, not as having happened.
 _AGREED_AHEAD = "INTERVAL 31 DAY"
 
+WriteRows = Callable[[duckdb.DuckDBPyConnection, Staged, Sequence[str], Path], None]
+"""What writes the kept rows of a table, sorted, to a file: see `copy_rows`."""
+
 
 def write_snapshot(
     connection: duckdb.DuckDBPyConnection,
@@ -24,6 +28,7 @@ def write_snapshot(
     config: PipelineConfig,
     folder: Path,
     now: datetime,
+    write: WriteRows,
 ) -> Manifest:
     """Write the accepted rows of every table, and the manifest, into the empty `folder`.
 
@@ -32,7 +37,7 @@ def write_snapshot(
     Files are sorted by customer, time and then every column, so equal data gives equal bytes.
     """
     entries = {
-        name: _write_table(connection, staged, folder / f"{name}.parquet")
+        name: _write_table(connection, staged, folder / f"{name}.parquet", write)
         for name, staged in tables.items()
     }
     first, last = activity_span(connection, tables) or (now, now)
@@ -44,8 +49,19 @@ def write_snapshot(
         currency=config.currency,
         fingerprint=_fingerprint(connection, tables),
     )
+    write_day_digests(connection, folder, tables)
     (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
     return manifest
+
+
+def copy_rows(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, order: Sequence[str], file: Path
+) -> None:
+    """Write the kept rows of `staged` to `file`, sorted by the expressions in `order`."""
+    connection.execute(
+        f"COPY (SELECT * FROM {staged.kept} ORDER BY {', '.join(order)}) "
+        f"TO {literal(str(file))} (FORMAT parquet, COMPRESSION zstd)"
+    )
 
 
 def activity_span(
@@ -103,23 +119,23 @@ def main_time(staged: Staged) -> str | None:
     return table.time
 
 
-def _write_table(connection: duckdb.DuckDBPyConnection, staged: Staged, file: Path) -> TableEntry:
+def _write_table(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, file: Path, write: WriteRows
+) -> TableEntry:
     name, time = staged.table.name, main_time(staged)
-    columns = _columns(connection, name)
+    columns = _columns(connection, staged.kept)
     leading = ["customer_id", time] if time else ["customer_id"]
-    order = ", ".join([*leading, *(column for column in columns if column != '"customer_id"')])
-    connection.execute(
-        f"COPY (SELECT * FROM {name} ORDER BY {order}) TO {literal(str(file))} "
-        "(FORMAT parquet, COMPRESSION zstd)"
-    )
+    order = [*leading, *(column for column in columns if column != '"customer_id"')]
+    write(connection, staged, order, file)
     first, last = span(connection, name, time) if time else (None, None)
-    rows = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
+    rows = connection.execute(f"SELECT count(*) FROM {staged.kept}").fetchone()
     return TableEntry(
         rows=rows[0] if rows else 0,
         columns=_mapped(connection, staged),
         attributes=staged.source.attributes,
         first=first,
         last=last,
+        is_versioned=staged.source.trail is not None,
     )
 
 
@@ -140,11 +156,12 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, tables: Mapping[TableNam
     """SHA-256 over the sum of every row's MD5, so that neither order nor file splitting counts."""
     digest = hashlib.sha256()
     for name in sorted(tables):
-        columns = _columns(connection, name)
+        relation = tables[name].kept
+        columns = _columns(connection, relation)
         row = ", ".join(f"coalesce(CAST({column} AS VARCHAR), chr(0))" for column in columns)
         sums = connection.execute(
             "SELECT count(*), sum(md5_number_lower(row)), sum(md5_number_upper(row)) "
-            f"FROM (SELECT concat_ws(chr(31), {row}) AS row FROM {name})"
+            f"FROM (SELECT concat_ws(chr(31), {row}) AS row FROM {relation})"
         ).fetchone()
         digest.update(f"{name}:{','.join(columns)}:{sums}\n".encode())
     return digest.hexdigest()

@@ -5,13 +5,22 @@ from datetime import datetime
 
 import duckdb
 
-from features.config import PipelineConfig, SourceConfig
-from features.contracts import SURVEY_SCALES, Column, Table
+from features.config import PipelineConfig, SourceConfig, TrailConfig
+from features.contracts import SURVEY_SCALES, TABLES, Column, Table
 from features.ingest.mapping import Binding, bind, lookup_target
 from features.ingest.normalise import choice_value, is_float_id, literal, quoted
 from features.ingest.readings import FOUND_TIME, LIFTED, readings
 from features.ingest.rules import row_rules, struct, survey_scale, text_of, verdict
+from features.ingest.texts import kept_of_text, text_numbers
+from features.ingest.trail import (
+    change_source,
+    change_table,
+    folded_columns,
+    reject_changes,
+    states,
+)
 from features.sources.source import RawTable
+from features.versions import rows_as_of, versions_of
 
 SQL_TYPES = {
     "time": "TIMESTAMPTZ",
@@ -27,7 +36,8 @@ class Staged:
     """One table with every source row typed and judged.
 
     `relation` has source_file, source_row, the mapped columns, one boolean for each note, and
-    `verdict` (NULL: accepted). A view named after the table holds the accepted rows in full.
+    `verdict` (NULL: accepted). A view named after the table holds the accepted rows in full; of
+    a log of changes, the things changed as they stand at the end.
     """
 
     table: Table
@@ -42,7 +52,14 @@ class Staged:
     def mapped(self) -> tuple[str, ...]:
         """Contract columns that the source fills, in order."""
         names = {binding.column.name for binding in self.bindings}
-        return tuple(name for name in self.table.names if name in names)
+        if self.source.trail:
+            names |= folded_columns(self.source.trail)
+        return tuple(name for name in TABLES[self.table.name].names if name in names)
+
+    @property
+    def kept(self) -> str:
+        """The relation that goes into the snapshot: every state of a versioned table."""
+        return versions_of(self.table.name) if self.source.trail else self.table.name
 
 
 def stage(
@@ -58,7 +75,22 @@ def stage(
 
     Raises ContractError when the column mapping does not fit the source.
     """
+    staged = typed_rows(connection, table, raw, config, now)
+    admit(connection, staged, config.timezone, last_believable(connection, staged))
+    return staged
+
+
+def typed_rows(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    raw: RawTable,
+    config: PipelineConfig,
+    now: datetime,
+) -> Staged:
+    """Type and judge the rows of `raw`, each by itself: any part of a source gives its own rows."""
     source = config.sources[table.name]
+    if source.trail:
+        table, source = change_table(table, source, raw.columns), change_source(source)
     bindings = bind(table, source, raw.columns)
     notes = _notes(table, source, bindings)
     marks = {what: f"note_{place}" for place, what in enumerate(notes)}
@@ -66,6 +98,7 @@ def stage(
     names = [quoted(binding.column.name) for binding in bindings]
     if lookup_target(source):
         names.append(FOUND_TIME)
+    names += text_numbers(connection, bindings)
     rules = row_rules(table, source, bindings, config.currency, now)
     connection.execute(
         f"CREATE OR REPLACE TABLE staged_{table.name} AS "
@@ -73,13 +106,34 @@ def stage(
         f"{verdict(rules)} AS verdict "
         f"FROM ({readings(table, source, raw, bindings, config.timezone)})"
     )
-    staged = Staged(table, source, raw, bindings, f"staged_{table.name}", marks)
-    _reject_stragglers(connection, staged)
+    return Staged(table, source, raw, bindings, f"staged_{table.name}", marks)
+
+
+def admit(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, zone: str, believable: int | None
+) -> None:
+    """Judge rows beside each other, and show those accepted under the table's name.
+
+    Rows that share their table's unique columns must all be here; `believable` is
+    `last_believable` of the whole table.
+    """
+    _reject_stragglers(connection, staged, believable)
     _reject_duplicates(connection, staged)
+    if staged.source.trail:
+        _fold(connection, staged, staged.source.trail)
+    rows = rows_as_of(staged.table.name, None) if staged.source.trail else _accepted(staged, zone)
+    connection.execute(f"CREATE OR REPLACE VIEW {staged.table.name} AS {rows}")
+
+
+def _fold(connection: duckdb.DuckDBPyConnection, staged: Staged, trail: TrailConfig) -> None:
+    """Make the versions of a table from the log of its changes."""
+    reject_changes(connection, staged.relation, staged.raw.relation, staged.raw.columns)
+    contract = TABLES[staged.table.name].kept
+    types = [SQL_TYPES.get(column.kind, "VARCHAR") for column in contract]
+    bound = [binding.column.name for binding in staged.bindings] + kept_of_text(staged.bindings)
     connection.execute(
-        f"CREATE OR REPLACE VIEW {table.name} AS {_accepted(staged, config.timezone)}"
+        f"CREATE OR REPLACE TABLE {staged.kept} AS {states(staged.relation, trail, bound, types)}"
     )
-    return staged
 
 
 def _notes(table: Table, source: SourceConfig, bindings: list[Binding]) -> dict[str, str]:
@@ -105,22 +159,33 @@ def _is_return(names: set[str]) -> str:
     return "amount < 0 OR coalesce(quantity < 0, false)" if "quantity" in names else "amount < 0"
 
 
-def _reject_stragglers(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
-    """Reject activity far past the end of all but a hundredth of the rows.
+def last_believable(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int | None:
+    """The last time that activity may have, in microseconds since 1970; None when any may.
 
-    A few mistyped years would otherwise move the watermark and make everyone look inactive.
+    A few mistyped years would otherwise move the watermark and make everyone look inactive, so
+    activity far past the end of all but a hundredth of the rows is not believed.
     """
     table = staged.table
     if not table.is_activity:
-        return
-    connection.execute(
-        f"UPDATE {staged.relation} SET verdict = "
-        f"{struct('beyond_span', str(table.time), str(table.time))} "
-        f"WHERE verdict IS NULL AND {table.time} > ("
-        f"SELECT last + greatest(last - first, INTERVAL 365 DAY) FROM ("
+        return None
+    row = connection.execute(
+        f"SELECT epoch_us(last + greatest(last - first, INTERVAL 365 DAY)) FROM ("
         f"SELECT quantile_disc({table.time}, 0.01) AS first, "
         f"quantile_disc({table.time}, 0.99) AS last "
-        f"FROM {staged.relation} WHERE verdict IS NULL))"
+        f"FROM {staged.relation} WHERE verdict IS NULL)"
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _reject_stragglers(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, believable: int | None
+) -> None:
+    if believable is None:
+        return
+    time = str(staged.table.time)
+    connection.execute(
+        f"UPDATE {staged.relation} SET verdict = {struct('beyond_span', time, time)} "
+        f"WHERE verdict IS NULL AND epoch_us({time}) > {believable}"
     )
 
 
@@ -143,7 +208,7 @@ def _accepted(staged: Staged, zone: str) -> str:
     shaped = _shaped_orders(staged) if table.name == "orders" else {}
     if table.name == "surveys" and "score" in staged.mapped:
         shaped = {"score": _standard_score(staged.source)}
-    columns = [_accepted_column(staged, column, shaped) for column in table.columns]
+    columns = [_accepted_column(staged, column, shaped) for column in table.kept]
     columns += [
         quoted(binding.column.name)
         for binding in staged.bindings
@@ -158,7 +223,8 @@ def _accepted(staged: Staged, zone: str) -> str:
 
 
 def _accepted_column(staged: Staged, column: Column, shaped: dict[str, str]) -> str:
-    value = column.name if column.name in staged.mapped else "NULL"
+    filled = (*staged.mapped, *kept_of_text(staged.bindings))
+    value = column.name if column.name in filled else "NULL"
     kind = SQL_TYPES.get(column.kind, "VARCHAR")
     return f"CAST({shaped.get(column.name, value)} AS {kind}) AS {column.name}"
 

@@ -67,3 +67,15 @@ def test_two_wrong_keys_are_both_named(tmp_path: Path) -> None:
 def test_an_absurd_horizon_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"churn\.horizon_days: .*greater than or equal to 1"):
         load_config(write(tmp_path, PLAIN + "churn:\n  horizon_days: 0\n"))
+
+
+def test_an_unknown_key_of_a_trail_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    trail = "  tickets:\n    trail: {changed_at: at, status: state, resolvd: [Closed]}\n"
+    with pytest.raises(ConfigError, match="unknown key 'resolvd'; did you mean 'resolved'"):
+        load_config(write(tmp_path, PLAIN + trail))
+
+
+def test_a_trail_without_a_resolved_status_is_refused(tmp_path: Path) -> None:
+    trail = "  tickets:\n    trail: {changed_at: at, status: state, resolved: []}\n"
+    with pytest.raises(ConfigError, match=r"tickets\.trail\.resolved: .* at least 1 item"):
+        load_config(write(tmp_path, PLAIN + trail))

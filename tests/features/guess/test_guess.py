@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from features.config import TrailConfig
 from features.guess.guess import GuessError, SourceGuess, guess_source
 from tests.shared_data import shared_data
 
@@ -233,6 +234,26 @@ def test_a_ticket_change_log_is_recognised_by_repeating_ids(tmp_path: Path) -> N
     path = write(tmp_path / "log.csv", "ticket_id,customer_id,opened_at", *rows)
     notes = guess_source("tickets", path).notes
     assert any("'ticket_id' repeats 3.0 times; is it a log of changes" in note for note in notes)
+
+
+def test_a_log_of_changes_with_statuses_is_mapped_as_a_trail(tmp_path: Path) -> None:
+    rows = [
+        f"T{i // 4},c{i % 3},2024-01-{1 + i // 4:02} 08:00,2024-01-{i + 1:02} 10:00,{i % 4},"
+        f"{['New', 'Active', 'Resolved', 'Closed'][i % 4]},2024-02-01 10:00"
+        for i in range(28)
+    ]
+    header = "number,caller_id,opened_at,sys_updated_at,sys_mod_count,incident_state,resolved_at"
+    guess = guess_source("tickets", write(tmp_path / "log.csv", header, *rows))
+    assert guess.source.trail == TrailConfig(
+        changed_at="sys_updated_at",
+        sequence="sys_mod_count",
+        status="incident_state",
+        waiting=["New"],
+        resolved=["Closed", "Resolved"],
+    )
+    assert set(mapped(guess)) == {"customer_id", "ticket_id", "opened_at"}
+    assert guess.unused == ("resolved_at",)
+    assert any("it is taken for a log of changes" in note for note in guess.notes)
 
 
 def test_events_keyed_by_subscription_look_their_customer_up(tmp_path: Path) -> None:

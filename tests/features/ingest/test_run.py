@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,68 +14,10 @@ from features.config import PipelineConfig
 from features.contracts import ContractError
 from features.ingest.report import IngestReport, TableReport
 from features.ingest.run import TooManyRejects, ingest
-from features.snapshot import Manifest
+from tests.features.ingest.shop import NOW, Shop, reasons
 from tests.shared_data import shared_data
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ORDERS = "customer_id,ordered_at,amount\n"
-
-
-class Shop:
-    """A workspace with one source file for each table, ingested on demand."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def ingest(
-        self,
-        files: Mapping[str, str | bytes],
-        sources: Mapping[str, Mapping[str, Any]] | None = None,
-        **config: Any,
-    ) -> IngestReport:
-        """Write `files` (table to content) and ingest them; nothing is too many rejects."""
-        described = {}
-        for table, content in files.items():
-            path = self.folder / f"{table}.csv"
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
-            extra = (sources or {}).get(table, {})
-            described[table] = {"path": str(path), "max_reject_rate": 1, **extra}
-        settled = {"name": "shop", "currency": "IDR", "sources": described, **config}
-        return ingest(
-            PipelineConfig.model_validate({**settled, "workspace": self.folder / "var"}), now=NOW
-        )
-
-    def orders(self, content: str | bytes, **source: Any) -> TableReport:
-        """Ingest an orders file alone."""
-        return self.ingest({"orders": content}, {"orders": source}).table("orders")
-
-    def rows(self, columns: str, table: str = "orders") -> list[tuple[Any, ...]]:
-        """Columns of a snapshot table, in its order; times as text in UTC."""
-        return self.read(f"SELECT {columns} FROM '{self.folder}/var/snapshots/{table}.parquet'")
-
-    def rejects(self, columns: str, table: str = "orders") -> list[tuple[Any, ...]]:
-        """Columns of a rejects file, in its order."""
-        return self.read(f"SELECT {columns} FROM '{self.folder}/var/rejects/{table}.parquet'")
-
-    def manifest(self) -> Manifest:
-        """The manifest of the snapshot."""
-        path = self.folder / "var" / "snapshots" / "manifest.json"
-        return Manifest.model_validate_json(path.read_bytes())
-
-    def read(self, query: str) -> list[tuple[Any, ...]]:
-        """Rows of a query that runs in UTC."""
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            return connection.execute(query).fetchall()
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path)
-
-
-def reasons(report: TableReport) -> dict[tuple[str, str], int]:
-    return {(each.code, each.column): each.rows for each in report.rejections}
 
 
 def test_good_rows_are_accepted_in_customer_and_time_order(shop: Shop) -> None:
@@ -301,6 +242,24 @@ def test_a_ticket_resolved_before_it_was_opened_is_rejected(shop: Shop) -> None:
     assert reasons(report) == {("out_of_order", "resolved_at"): 2}
     assert shop.rows("ticket_id, resolved_at = opened_at", "tickets") == [("t2", True)]
     assert report.normalised["a bare date read as the earlier time of its day"] == 1
+
+
+def test_overlapping_subscriptions_of_one_plan_are_kept_and_counted(shop: Shop) -> None:
+    rows = (
+        "customer_id,subscription_id,started_at,ended_at,plan\n"
+        "ana,s1,2024-01-01,2024-03-01,basic\n"
+        "ana,s2,2024-02-01,,basic\n"  # while s1 runs
+        "ana,s3,2024-02-01,,extra\n"  # another plan
+        "ana,s4,2024-05-01,,basic\n"  # while s2 runs
+        "bob,s5,2024-01-01,2024-02-01,basic\n"
+        "bob,s6,2024-02-01,,basic\n"  # when s5 has ended
+    )
+    report = shop.ingest({"subscriptions": rows}).table("subscriptions")
+    (warning,) = report.warnings
+    assert warning.startswith(
+        "2 rows (33.3 %) start while another of the same customer and plan is running; both count"
+    )
+    assert (report.accepted, report.rejected) == (6, 0)
 
 
 def test_channels_are_folded_onto_the_list(shop: Shop) -> None:

@@ -1,0 +1,1 @@
+"""The same facts, features and labels on Spark: our SQL texts, run by another engine."""
