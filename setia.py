@@ -1,7 +1,6 @@
 """The `setia` command: composes features, training and serving, and prints what came out."""
 
 import os
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,23 +130,8 @@ def features_command(
 
         sys.stdout.write(catalogue_page())
         return
-    from features.snapshot import open_snapshot
-    from features.spine import eligible_spine
-    from features.table import feature_table, write_table
-
-    terminal = Terminal()
     settings = load_config(config)
-    snapshot = open_snapshot(settings.workspace / "snapshots")
-    at = _cutoff(settings, cutoff) or snapshot.manifest.watermark
-    spine = eligible_spine(snapshot, settings.churn, [at])
-    with terminal.progress() as progress:
-        table = feature_table(snapshot, spine, progress)
-    target = out or settings.workspace / "features.parquet"
-    write_table(table, target)
-    terminal.say(
-        f"{table.num_rows:,} customers x {table.num_columns - 2} features at "
-        f"{at.astimezone(settings.zone):%Y-%m-%d}, written to {target}"
-    )
+    _features(settings, _cutoff(settings, cutoff), out, Terminal())
 
 
 @app.command()
@@ -256,6 +240,8 @@ def demo(
     settings = load_config(company.config)
     terminal.step("Checking its files against the data contract")
     _ingest(settings, terminal)
+    terminal.step("Computing what is known of each customer today")
+    _features(settings, None, None, terminal)
     terminal.step("Training churn and CLV on past cutoffs, judging on a later one")
     report = _train(settings, True, terminal)
     if not report.promoted:
@@ -285,6 +271,26 @@ def _ingest(settings: PipelineConfig, terminal: Terminal) -> "IngestReport":
         raise
     terminal.ingested(report)
     return report
+
+
+def _features(
+    settings: PipelineConfig, cutoff: datetime | None, out: Path | None, terminal: Terminal
+) -> None:
+    from features.snapshot import open_snapshot
+    from features.spine import eligible_spine
+    from features.table import feature_table, write_table
+
+    snapshot = open_snapshot(settings.workspace / "snapshots")
+    at = cutoff or snapshot.manifest.watermark
+    spine = eligible_spine(snapshot, settings.churn, [at])
+    with terminal.progress() as progress:
+        table = feature_table(snapshot, spine, progress)
+    target = out or settings.workspace / "features.parquet"
+    write_table(table, target)
+    terminal.say(
+        f"{table.num_rows:,} customers x {table.num_columns - 2} features as known at "
+        f"{at.astimezone(settings.zone):%Y-%m-%d}, written to {target}"
+    )
 
 
 def _prove_no_leak(settings: PipelineConfig, terminal: Terminal) -> bool:
@@ -327,7 +333,14 @@ def _serve(settings: PipelineConfig, port: int | None) -> None:
     load_served(settings.workspace)  # says what is missing before a server starts
     number = port or settings.serving.port
     Terminal().say(f"http://127.0.0.1:{number}/v1/at-risk (Ctrl-C stops)")
-    bentoml = Path(sys.executable).with_name("bentoml")
+    bentoml = str(Path(sys.executable).with_name("bentoml"))
     environment = os.environ | {"SETIA_WORKSPACE": str(settings.workspace)}
-    command = [str(bentoml), "serve", "serving.service:Setia", "--port", str(number)]
-    raise typer.Exit(subprocess.call(command, env=environment))  # noqa: S603
+    sys.stdout.flush()
+    # Becoming the server, rather than starting it, leaves signals to it alone.
+    os.execve(  # noqa: S606
+        bentoml, [bentoml, "serve", "serving.service:Setia", "--port", str(number)], environment
+    )
+
+
+if __name__ == "__main__":
+    main()

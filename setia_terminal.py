@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from features.catalogue import feature_named
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -200,6 +202,8 @@ class Terminal:
         """Sum up a demo run."""
         self.step("What was learned")
         self._sentences(report.churn.verdicts)
+        self.say("What the churn model looks at most:")
+        self._sentences([feature_named(name).meaning for name in list(report.drivers)[:5]])
         self.say(f"compare runs: mlflow ui --backend-store-uri sqlite:///{_tracked(settings)}")
 
     def _comparison(self, title: str, comparison: "Comparison", metrics: dict[str, str]) -> None:

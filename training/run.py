@@ -1,6 +1,6 @@
 """One training run or backtest from snapshot to judged, tracked models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +50,8 @@ class TrainReport:
     registered: Registered
     churn: ChurnEvaluation
     value: ValueEvaluation | None
+    drivers: Mapping[str, float]
+    """Feature to the mean size of its contribution to the churn logit, largest first."""
     notes: tuple[str, ...]
     """What could not be fitted, judged or compared, and what ties; one sentence each."""
     refusals: tuple[str, ...]
@@ -105,7 +107,7 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     models = refit_models(work.fitted, work.churn.refit, value_refit, config.training)
     card = model_card(info, config, work.churn, work.value, work.verdict, refusals=reasons)
     folder = config.workspace / "reports" / info.version
-    write_report(folder, card, work.verdict, work.fitted.models, work.churn.test, config=config)
+    write_report(folder, card, work.verdict, config)
     step()
     with TemporaryDirectory() as scratch:
         files = Path(scratch) / "bundle"
@@ -120,7 +122,9 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
         )
     promoted = promote_challenger(config) if promote and not reasons else None
     churn, value = work.verdict.churn, work.verdict.value
-    return TrainReport(registered, churn, value, notes, reasons, promoted, folder)
+    return TrainReport(
+        registered, churn, value, work.verdict.drivers, notes, reasons, promoted, folder
+    )
 
 
 def backtest(
@@ -144,11 +148,10 @@ def backtest(
     version = f"backtest-{local_day(cutoff, config.zone)}"
     info = _info(config, work, version, datetime.now(UTC))
     page = model_card(info, config, work.churn, work.value, work.verdict)
-    models, customers = work.fitted.models, work.churn.test
-    write_report(out, page, work.verdict, models, customers, config=config)
-    bundle = write_bundle(out / "bundle", models, info, page)
+    write_report(out, page, work.verdict, config)
+    bundle = write_bundle(out / "bundle", work.fitted.models, info, page)
     verdict = work.verdict
-    return BacktestReport(bundle, customers, verdict.churn, verdict.value, verdict.notes, out)
+    return BacktestReport(bundle, work.churn.test, verdict.churn, verdict.value, verdict.notes, out)
 
 
 def _work(config: PipelineConfig, before: datetime | None, step: Callable[[], None]) -> _Work:

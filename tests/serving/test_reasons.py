@@ -104,7 +104,7 @@ def test_a_problem_that_never_happened_asks_for_no_step() -> None:
 
 def test_a_customer_not_at_risk_needs_no_step() -> None:
     told = explain((0.5, 0.0, 0.0, 0.0, 0.0, 0.0), at_risk=False)
-    assert told.next_step == "No action needed now"
+    assert told.next_step == "Watch; the risk is still low"
 
 
 def test_no_reason_names_a_feature_or_a_column() -> None:
