@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from training.run import BacktestReport, TrainReport
 
 _SHOWN = 10
+_JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
 _COLOURS = {"high": "red", "medium": "yellow", "low": "green"}
 _CHURN_METRICS = {
     "auc": "AUC",
@@ -48,7 +50,7 @@ class Terminal:
 
     def __init__(self, *, json: bool = False) -> None:
         self._json = json
-        self._out = Console(stderr=json, highlight=False)
+        self._out = Console(stderr=json, highlight=False, emoji=False)
 
     def say(self, sentence: str) -> None:
         """Print one sentence."""
@@ -60,7 +62,7 @@ class Terminal:
 
     def error(self, error: Exception, *, ours: bool) -> None:
         """Print a problem on standard error; one that is not `ours` to expect is a bug."""
-        console = Console(stderr=True, highlight=False)
+        console = Console(stderr=True, highlight=False, emoji=False)
         if not ours:
             console.print("This is a bug in Setia; SETIA_DEBUG=1 shows where it happened.")
         console.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
@@ -68,8 +70,9 @@ class Terminal:
     def document(self, report: object) -> None:
         """With `--json`, print `report` as one JSON document."""
         if self._json:
-            plain = orjson.dumps(report, default=_plain, option=orjson.OPT_INDENT_2)
-            Console(highlight=False).print(plain.decode(), markup=False, soft_wrap=True)
+            plain = orjson.dumps(report, default=_plain, option=_JSON)
+            console = Console(highlight=False, emoji=False)
+            console.print(plain.decode(), markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str, int, int], None]]:
@@ -120,7 +123,7 @@ class Terminal:
         self._out.print(table)
         for entry in report.tables:
             for what, rows in (*entry.set_aside.items(), *entry.normalised.items()):
-                self.say(f"  {entry.table}: {rows:,} rows: {what}")
+                self.say(f"  {entry.table}: {rows:,} row{'' if rows == 1 else 's'}: {what}")
         for problem in report.problems():
             self.say(f"  ! {problem}")
 
@@ -243,6 +246,12 @@ def _tracked(settings: "PipelineConfig") -> str:
 
 
 def _plain(value: object) -> object:
-    """What orjson does not know: models become their version, folders and sets plain text."""
+    """What orjson does not know: models become their version, rows their number, folders text."""
     manifest = getattr(value, "manifest", None)
-    return manifest.version if manifest is not None else str(value)
+    if manifest is not None:
+        return manifest.version
+    if hasattr(value, "__len__"):
+        return len(value)
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return str(value)

@@ -27,6 +27,7 @@ from training.registry import (
 )
 from training.report import write_report
 from training.rows import NoValueModel, Rows, ValueRows, churn_rows, cutoffs_of, value_rows
+from training.suspects import refuse_suspects
 from training.verdict import Verdict, champion_rival, judge_models
 
 Progress = Callable[[str, int, int], None]
@@ -93,7 +94,8 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     ones are refitted, with the same rounds, on the latest matured cutoffs. A refused challenger
     is registered all the same, with the reasons, and the champion stays.
 
-    Raises SnapshotError, NotEnoughHistory, CannotTrain or CannotJudge with what to change.
+    Raises SnapshotError, NotEnoughHistory, CannotTrain, SuspectedLeak or CannotJudge with what to
+    change.
     """
     step = _stepper(progress, _STEPS)
     work = _work(config, None, step)
@@ -158,6 +160,7 @@ def _work(config: PipelineConfig, before: datetime | None, step: Callable[[], No
     snapshot = open_snapshot(config.workspace / "snapshots")
     step()
     churn = churn_rows(snapshot, config, before)
+    refuse_suspects(churn.train, config.training.allowed_features)
     step()
     value, notes = _value_or_reason(snapshot, config, churn, before)
     step()
