@@ -123,14 +123,23 @@ def features_command(
     catalogue: Annotated[
         bool, typer.Option(help="Print the catalogue of all features as Markdown and stop.")
     ] = False,
+    describe: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Describe one feature in your data.")
+    ] = None,
 ) -> None:
-    """Compute the feature table at a cutoff: one row per eligible customer."""
+    """Compute the feature table at a cutoff: one row per eligible customer.
+
+    With --describe NAME, say instead what one feature means and how it goes with churn.
+    """
     if catalogue:
         from features.catalogue_page import catalogue_page
 
         sys.stdout.write(catalogue_page())
         return
     settings = load_config(config)
+    if describe:
+        _describe(settings, describe)
+        return
     _features(settings, _cutoff(settings, cutoff), out, Terminal())
 
 
@@ -291,6 +300,14 @@ def _features(
         f"{table.num_rows:,} customers x {table.num_columns - 2} features as known at "
         f"{at.astimezone(settings.zone):%Y-%m-%d}, written to {target}"
     )
+
+
+def _describe(settings: PipelineConfig, name: str) -> None:
+    from features.snapshot import open_snapshot
+    from training.describe import describe_feature
+
+    snapshot = open_snapshot(settings.workspace / "snapshots")
+    Terminal().description(describe_feature(snapshot, settings, name), settings.zone)
 
 
 def _prove_no_leak(settings: PipelineConfig, terminal: Terminal) -> bool:

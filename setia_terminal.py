@@ -17,6 +17,7 @@ from features.catalogue import feature_named
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from features.config import PipelineConfig
     from features.guess.guess import SourceGuess
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from features.leakage import ChangedFeature
     from serving.batch import ScoreRun
     from serving.scoring import Score
+    from training.describe import Description
     from training.evaluate import Comparison, Estimate
     from training.run import BacktestReport, TrainReport
 
@@ -187,6 +189,21 @@ class Terminal:
                 "of the list"
             )
         self.say(f"written to {run.folder}: scores.csv, scores.parquet, at_risk.csv")
+
+    def description(self, told: "Description", zone: "ZoneInfo") -> None:
+        """Show one feature: its words, its spread and the churn of each part of it."""
+        self.step(told.name)
+        self.say(f"{told.meaning} ({told.meaning_id})")
+        window = "all history" if told.window_days is None else f"{told.window_days} days"
+        self.say(f"unit {told.unit}; looks back over {window}; respects {told.respects or '-'}")
+        self.say(f"as a reason: {told.example} / {told.example_id}")
+        day = f"{told.cutoff.astimezone(zone):%Y-%m-%d}"
+        table = _table(f"{told.customers:,} customers at {day}, {told.missing:.1%} without a value")
+        for heading in ("value", "customers", "churned"):
+            table.add_column(heading, justify="right")
+        for band in told.bands:
+            table.add_row(escape(band.label), f"{band.customers:,}", f"{band.churned:.1%}")
+        self._out.print(table)
 
     def _customer(self, rank: int, score: "Score", currency: str) -> None:
         worth = ""

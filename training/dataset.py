@@ -131,10 +131,11 @@ def _too_short(
     # Without a fixed test cutoff a shorter horizon also moves the test later.
     longest = _longest_horizon(behind, 1) if before else _longest_horizon(behind + horizon_days, 2)
     hint = f"the longest horizon that fits is {longest}" if longest else "bring a longer history"
+    begins = f"{behind} days before, on {start}" if behind else f"only on {start}"
     return (
         f"a horizon of {horizon_days} days judged at {stand} needs {needed} days of history "
         f"before it ({horizon_days} for a training label, {needed - horizon_days} for its "
-        f"features), but the data starts {behind} days before, on {start}; {hint}"
+        f"features), but the data starts {begins}; {hint}"
     )
 
 
