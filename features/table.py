@@ -20,6 +20,10 @@ from features.spine import SPINE_SCHEMA, require_usable
 Progress = Callable[[str, int, int], None]
 
 
+class TableError(ValueError):
+    """A feature table cannot be written as asked; the message says what to change."""
+
+
 def supported_features(snapshot: Snapshot) -> list[Feature]:
     """The catalogue's features whose contract columns the snapshot has, then its attributes."""
     tables = snapshot.manifest.tables
@@ -117,7 +121,12 @@ def _in_order(spine: pa.Table, values: pa.Table, places: Sequence[pa.Array]) -> 
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write a feature table to `path`: CSV when it ends in .csv, else Parquet."""
+    """Write a feature table to `path`: CSV when it ends in .csv, Parquet when in .parquet.
+
+    Raises TableError for any other ending.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise TableError(f"{path} ends in neither .csv nor .parquet; name it so")
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
         csv.write_csv(table, path)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from features.config import PipelineConfig, ServingConfig
 from features.feature_contract import FeatureContract, Matrix
 from features.snapshot import Snapshot, open_snapshot
-from features.spine import eligible_spine
+from features.spine import eligible_at
 from features.table import catalogue_contract, feature_table
 from serving.at_risk import AtRiskSummary, rank_scores, summarise, write_at_risk
 from serving.online import FILE, about_scores, write_online
@@ -20,10 +20,6 @@ from serving.scoring import Score, score_rows, write_score_csv, write_scores
 from training.bundle import Bundle, load_bundle
 
 ProgressCallback = Callable[[str, int, int], None]
-
-
-class NothingToScore(ValueError):
-    """No customer is eligible at the cutoff; the message says which setting decides that."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ def score_snapshot(
     `cutoff` defaults to the snapshot's watermark; `now` is the time written beside the scores.
 
     Raises BundleError without a champion, FeatureMismatch when the snapshot supports other
-    features than the champion's, NothingToScore when nobody is eligible.
+    features than the champion's, NobodyEligible when there is nobody to score.
     """
     bundle = load_bundle(config.workspace / "bundle")
     snapshot = open_snapshot(config.workspace / "snapshots")
@@ -82,13 +78,7 @@ def scoring_rows(
     progress: ProgressCallback,
 ) -> tuple[list[str], Matrix]:
     """Customer ids eligible at `cutoff` and their rows, encoded as `bundle` expects them."""
-    spine = eligible_spine(snapshot, config.churn, [cutoff])
-    if not spine.num_rows:
-        raise NothingToScore(
-            f"no customer is eligible at {cutoff:%Y-%m-%d}: none was active in the "
-            f"{config.churn.eligible_days} days before; choose another --cutoff, or raise "
-            "churn.eligible_days"
-        )
+    spine = eligible_at(snapshot, config.churn, cutoff)
     _require_definitions(bundle, snapshot)
     table = feature_table(snapshot, spine, progress)
     return spine["customer_id"].to_pylist(), bundle.contract.encode(_columns(table))
