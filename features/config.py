@@ -190,7 +190,8 @@ def _rooted(config: PipelineConfig, folder: Path) -> PipelineConfig:
         else source
         for name, source in config.sources.items()
     }
-    return config.model_copy(update={"sources": sources, "workspace": folder / config.workspace})
+    workspace = Path(os.path.normpath(folder / config.workspace))
+    return config.model_copy(update={"sources": sources, "workspace": workspace})
 
 
 def _explain(error: ValidationError, path: Path) -> str:

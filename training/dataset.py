@@ -208,9 +208,9 @@ def _require_both_kinds(churned: Vector) -> None:
     if min(left, stayed) >= _FEWEST_OF_A_KIND:
         return
     fewer, change = (
-        ("churned", "lengthen churn.eligible_days or shorten churn.horizon_days")
+        ("churned", "shorten churn.horizon_days (for subscriptions, lengthen it)")
         if left < stayed
-        else ("stayed", "lengthen churn.horizon_days or shorten churn.eligible_days")
+        else ("stayed", "lengthen churn.horizon_days (for subscriptions, shorten it)")
     )
     raise CannotTrain(
         f"{left} of {len(churned)} rows churned and {stayed} stayed; at least "
