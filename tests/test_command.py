@@ -141,8 +141,8 @@ def test_one_customer_is_checked_but_not_learned_from(tmp_path: Path) -> None:
 
 def test_customers_who_all_stay_teach_nothing_about_leaving(checked: Path) -> None:
     setia("train", "-c", checked).refused(
-        "0 of 120 rows churned and 120 stayed; at least 10 that churned are needed: lengthen "
-        "churn.eligible_days or shorten churn.horizon_days"
+        "0 of 120 rows churned and 120 stayed; at least 10 that churned are needed: shorten "
+        "churn.horizon_days (for subscriptions, lengthen it)"
     )
 
 
@@ -152,7 +152,7 @@ def test_customers_who_all_leave_teach_nothing_about_staying(tmp_path: Path) -> 
     config = shop(tmp_path, HEADER + rows, settings="\nchurn:\n  horizon_days: 30\n")
     setia("check", "-c", config).done()
     setia("train", "-c", config).refused(
-        "0 stayed; at least 10 that stayed are needed: lengthen churn.horizon_days or shorten"
+        "0 stayed; at least 10 that stayed are needed: lengthen churn.horizon_days (for"
     )
 
 
