@@ -1,9 +1,8 @@
 """The `setia` command: composes features, training and serving, and prints what came out."""
 
 import os
-import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +10,19 @@ import typer
 
 from features.config import PipelineConfig, load_config
 from features.windows import cutoff_from
+from setia_steps import (
+    become_server,
+    prove_no_leak,
+    run_description,
+    run_features,
+    run_ingest,
+    run_scoring,
+    run_training,
+)
 from setia_terminal import Terminal
 
 if TYPE_CHECKING:
-    from features.ingest.report import IngestReport
-    from serving.batch import ScoreRun
-    from training.run import TrainReport
+    pass
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -54,7 +60,9 @@ def main() -> None:
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where to write pipeline.yaml.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(help="Where to write pipeline.yaml.", file_okay=False)
+    ] = Path(),
     orders: Annotated[str | None, typer.Option(help="File, or URL#TABLE of a database.")] = None,
     customers: Annotated[str | None, typer.Option()] = None,
     events: Annotated[str | None, typer.Option()] = None,
@@ -67,6 +75,7 @@ def init(
     """Write a commented pipeline.yaml from your files, saying what was guessed and how sure.
 
     Give each file by its table: `setia init --orders sales.csv --tickets helpdesk.csv`.
+    Exits with 1 when a file lacks a required column that you have to choose.
     """
     from features.guess.guess import guess_source
     from features.guess.starter import starter_config
@@ -92,7 +101,11 @@ def init(
     name = folder.resolve().name
     target.write_text(starter_config(name, guesses, folder), encoding="utf-8")
     terminal.guesses(guesses)
-    terminal.say(f"wrote {target}; read its comments, then run `setia check -c {target}`")
+    lacking = [guess.table for guess in guesses if guess.problems]
+    task = f"choose the columns of {', '.join(lacking)} in it" if lacking else "read its comments"
+    terminal.say(f"wrote {target}; {task}, then run `setia check -c {target}`")
+    if lacking:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -109,8 +122,8 @@ def check(
     """
     terminal = Terminal(json=json)
     settings = load_config(config)
-    report = _ingest(settings, terminal)
-    sound = not leakage or _prove_no_leak(settings, terminal)
+    report = run_ingest(settings, terminal)
+    sound = not leakage or prove_no_leak(settings, terminal)
     terminal.document(report)
     if not sound:
         raise typer.Exit(1)
@@ -124,29 +137,24 @@ def features_command(
     catalogue: Annotated[
         bool, typer.Option(help="Print the catalogue of all features as Markdown and stop.")
     ] = False,
+    describe: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Describe one feature in your data.")
+    ] = None,
 ) -> None:
-    """Compute the feature table at a cutoff: one row per eligible customer."""
+    """Compute the feature table at a cutoff: one row per eligible customer.
+
+    With --describe NAME, say instead what one feature means and how it goes with churn.
+    """
     if catalogue:
         from features.catalogue_page import catalogue_page
 
         sys.stdout.write(catalogue_page())
         return
-    from features.engine import configured_snapshot
-    from features.spine import eligible_spine
-    from features.table import write_features
-
-    terminal = Terminal()
     settings = load_config(config)
-    snapshot = configured_snapshot(settings)
-    at = _cutoff(settings, cutoff) or snapshot.manifest.watermark
-    spine = eligible_spine(snapshot, settings.churn, [at])
-    target = out or settings.workspace / "features.parquet"
-    with terminal.progress() as progress:
-        count = write_features(snapshot, spine, target, progress)
-    terminal.say(
-        f"{spine.num_rows:,} customers x {count} features at "
-        f"{at.astimezone(settings.zone):%Y-%m-%d}, written to {target}"
-    )
+    if describe:
+        run_description(settings, describe)
+        return
+    run_features(settings, _cutoff(settings, cutoff), out, Terminal())
 
 
 @app.command()
@@ -159,7 +167,7 @@ def train(
 ) -> None:
     """Train churn and CLV on past cutoffs, judge them on a later one, track them in MLflow."""
     terminal = Terminal(json=json)
-    report = _train(load_config(config), promote, terminal)
+    report = run_training(load_config(config), promote, terminal)
     terminal.document(report)
     if promote and report.refusals:
         raise typer.Exit(1)
@@ -223,7 +231,7 @@ def score(
     """Score every eligible customer with the champion; write scores and the at-risk list."""
     terminal = Terminal(json=json)
     settings = load_config(config)
-    run = _score(settings, _cutoff(settings, cutoff), terminal)
+    run = run_scoring(settings, _cutoff(settings, cutoff), terminal)
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes((run.folder / "scores.csv").read_bytes())
@@ -233,10 +241,10 @@ def score(
 @app.command()
 def serve(
     config: ConfigFile = CONFIG,
-    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = None,
 ) -> None:
     """Serve scores, reasons and the at-risk list over HTTP with BentoML, until stopped."""
-    _serve(load_config(config), port)
+    become_server(load_config(config), port)
 
 
 @app.command()
@@ -254,17 +262,19 @@ def demo(
     company = generate_company(folder, customers=customers, seed=seed)
     settings = load_config(company.config)
     terminal.step("Checking its files against the data contract")
-    _ingest(settings, terminal)
+    run_ingest(settings, terminal)
+    terminal.step("Computing what is known of each customer today")
+    run_features(settings, None, None, terminal)
     terminal.step("Training churn and CLV on past cutoffs, judging on a later one")
-    report = _train(settings, True, terminal)
+    report = run_training(settings, True, terminal)
     if not report.promoted:
         raise typer.Exit(1)
     terminal.step("Scoring every eligible customer")
-    _score(settings, None, terminal)
+    run_scoring(settings, None, terminal)
     terminal.learned(report, settings)
     if serve:
         terminal.step("Serving")
-        _serve(settings, None)
+        become_server(settings, None)
     else:
         terminal.say(f"to serve: .venv/bin/setia serve -c {company.config}")
 
@@ -273,60 +283,5 @@ def _cutoff(settings: PipelineConfig, day: str | None) -> datetime | None:
     return cutoff_from(day, settings.zone) if day else None
 
 
-def _ingest(settings: PipelineConfig, terminal: Terminal) -> "IngestReport":
-    from features.ingest.run import TooManyRejects, ingest
-
-    try:
-        with terminal.progress() as progress:
-            report = ingest(settings, progress, datetime.now(UTC))
-    except TooManyRejects as error:
-        terminal.ingested(error.report)
-        raise
-    terminal.ingested(report)
-    return report
-
-
-def _prove_no_leak(settings: PipelineConfig, terminal: Terminal) -> bool:
-    from features.leakage import changed_features
-    from features.snapshot import open_snapshot
-    from features.windows import shift_days
-
-    snapshot = open_snapshot(settings.workspace / "snapshots")
-    manifest = snapshot.manifest
-    span = (manifest.watermark - manifest.first).days
-    # Both lie inside the data, so that there is a future to delete.
-    cutoffs = [shift_days(manifest.watermark, -span // part, settings.zone) for part in (4, 2)]
-    changed = changed_features(snapshot, cutoffs)
-    terminal.leakage(changed, cutoffs)
-    return not changed
-
-
-def _train(settings: PipelineConfig, promote: bool, terminal: Terminal) -> "TrainReport":
-    from training.run import train as run_training
-
-    with terminal.progress() as progress:
-        report = run_training(settings, promote, progress)
-    terminal.evaluation(report, settings.currency)
-    terminal.trained(report)
-    return report
-
-
-def _score(settings: PipelineConfig, cutoff: datetime | None, terminal: Terminal) -> "ScoreRun":
-    from serving.batch import score_snapshot
-
-    with terminal.progress() as progress:
-        run = score_snapshot(settings, cutoff, datetime.now(UTC), progress)
-    terminal.at_risk(run)
-    return run
-
-
-def _serve(settings: PipelineConfig, port: int | None) -> None:
-    from serving.served import load_served
-
-    load_served(settings.workspace)  # says what is missing before a server starts
-    number = port or settings.serving.port
-    Terminal().say(f"http://127.0.0.1:{number}/v1/at-risk (Ctrl-C stops)")
-    bentoml = Path(sys.executable).with_name("bentoml")
-    environment = os.environ | {"SETIA_WORKSPACE": str(settings.workspace)}
-    command = [str(bentoml), "serve", "serving.service:Setia", "--port", str(number)]
-    raise typer.Exit(subprocess.call(command, env=environment))  # noqa: S603
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from features.catalogue import feature_named
+
 if TYPE_CHECKING:
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from features.config import PipelineConfig
     from features.guess.guess import SourceGuess
@@ -21,10 +25,12 @@ if TYPE_CHECKING:
     from features.leakage import ChangedFeature
     from serving.batch import ScoreRun
     from serving.scoring import Score
+    from training.describe import Description
     from training.evaluate import Comparison, Estimate
     from training.run import BacktestReport, TrainReport
 
 _SHOWN = 10
+_JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
 _COLOURS = {"high": "red", "medium": "yellow", "low": "green"}
 _CHURN_METRICS = {
     "auc": "AUC",
@@ -46,7 +52,7 @@ class Terminal:
 
     def __init__(self, *, json: bool = False) -> None:
         self._json = json
-        self._out = Console(stderr=json, highlight=False)
+        self._out = Console(stderr=json, highlight=False, emoji=False)
 
     def say(self, sentence: str) -> None:
         """Print one sentence."""
@@ -58,7 +64,7 @@ class Terminal:
 
     def error(self, error: Exception, *, ours: bool) -> None:
         """Print a problem on standard error; one that is not `ours` to expect is a bug."""
-        console = Console(stderr=True, highlight=False)
+        console = Console(stderr=True, highlight=False, emoji=False)
         if not ours:
             console.print("This is a bug in Setia; SETIA_DEBUG=1 shows where it happened.")
         console.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
@@ -66,8 +72,9 @@ class Terminal:
     def document(self, report: object) -> None:
         """With `--json`, print `report` as one JSON document."""
         if self._json:
-            plain = orjson.dumps(report, default=_plain, option=orjson.OPT_INDENT_2)
-            Console(highlight=False).print(plain.decode(), markup=False, soft_wrap=True)
+            plain = orjson.dumps(report, default=_plain, option=_JSON)
+            console = Console(highlight=False, emoji=False)
+            console.print(plain.decode(), markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str, int, int], None]]:
@@ -118,7 +125,7 @@ class Terminal:
         self._out.print(table)
         for entry in report.tables:
             for what, rows in (*entry.set_aside.items(), *entry.normalised.items()):
-                self.say(f"  {entry.table}: {rows:,} rows: {what}")
+                self.say(f"  {entry.table}: {rows:,} row{'' if rows == 1 else 's'}: {what}")
         for problem in report.problems():
             self.say(f"  ! {problem}")
 
@@ -183,6 +190,21 @@ class Terminal:
             )
         self.say(f"written to {run.folder}: scores.csv, scores.parquet, at_risk.csv")
 
+    def description(self, told: "Description", zone: "ZoneInfo") -> None:
+        """Show one feature: its words, its spread and the churn of each part of it."""
+        self.step(told.name)
+        self.say(f"{told.meaning} ({told.meaning_id})")
+        window = "all history" if told.window_days is None else f"{told.window_days} days"
+        self.say(f"unit {told.unit}; looks back over {window}; respects {told.respects or '-'}")
+        self.say(f"as a reason: {told.example} / {told.example_id}")
+        day = f"{told.cutoff.astimezone(zone):%Y-%m-%d}"
+        table = _table(f"{told.customers:,} customers at {day}, {told.missing:.1%} without a value")
+        for heading in ("value", "customers", "churned"):
+            table.add_column(heading, justify="right")
+        for band in told.bands:
+            table.add_row(escape(band.label), f"{band.customers:,}", f"{band.churned:.1%}")
+        self._out.print(table)
+
     def _customer(self, rank: int, score: "Score", currency: str) -> None:
         worth = ""
         if score.clv is not None:
@@ -200,6 +222,8 @@ class Terminal:
         """Sum up a demo run."""
         self.step("What was learned")
         self._sentences(report.churn.verdicts)
+        self.say("What the churn model looks at most:")
+        self._sentences([feature_named(name).meaning for name in list(report.drivers)[:5]])
         self.say(f"compare runs: mlflow ui --backend-store-uri sqlite:///{_tracked(settings)}")
 
     def _comparison(self, title: str, comparison: "Comparison", metrics: dict[str, str]) -> None:
@@ -239,6 +263,12 @@ def _tracked(settings: "PipelineConfig") -> str:
 
 
 def _plain(value: object) -> object:
-    """What orjson does not know: models become their version, folders and sets plain text."""
+    """What orjson does not know: models become their version, rows their number, folders text."""
     manifest = getattr(value, "manifest", None)
-    return manifest.version if manifest is not None else str(value)
+    if manifest is not None:
+        return manifest.version
+    if hasattr(value, "__len__"):
+        return len(value)
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return str(value)

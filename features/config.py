@@ -117,6 +117,8 @@ class TrainingConfig(Section):
     bootstrap_draws: Annotated[int, Field(ge=20, le=5000)] = 200
     promotion_margin: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """AUC by which the model must not fall short of the best baseline (paired 95 % bound)."""
+    allowed_features: list[str] = []
+    """Features that may nearly decide the label by themselves; others stop training."""
     seed: int = 7
     threads: Annotated[int, Field(ge=1, le=256)] = 1
 
@@ -222,7 +224,8 @@ def _rooted(config: PipelineConfig, folder: Path) -> PipelineConfig:
         else source
         for name, source in config.sources.items()
     }
-    return config.model_copy(update={"sources": sources, "workspace": folder / config.workspace})
+    workspace = Path(os.path.normpath(folder / config.workspace))
+    return config.model_copy(update={"sources": sources, "workspace": workspace})
 
 
 def _explain(error: ValidationError, path: Path) -> str:

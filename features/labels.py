@@ -1,6 +1,6 @@
 """What happened after each cutoff: churn, failed payment, and value within the horizon."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 
@@ -44,7 +44,7 @@ def churn_labels(
     churn = config.churn
     if churn.label == "column":
         return given_labels(snapshot, churn, spine)
-    require_matured(snapshot, spine, churn.horizon_days)
+    require_matured(snapshot, _cutoffs(spine), churn.horizon_days)
     if churn.label == "subscription":
         until = known_before or snapshot.manifest.watermark
         return _subscription_labels(snapshot, churn, spine, until)
@@ -57,7 +57,7 @@ def payment_failure_labels(snapshot: Snapshot, config: PipelineConfig, spine: pa
     Returns customer_id, cutoff, payment_failed (int8), in the spine's order; such an end is never
     churn. Raises as `churn_labels` does.
     """
-    require_matured(snapshot, spine, config.churn.horizon_days)
+    require_matured(snapshot, _cutoffs(spine), config.churn.horizon_days)
     _require_table(snapshot, "subscriptions", "a payment failure label")
     happened = """
         done.ended_at >= asked.cutoff AND done.ended_at < asked.until
@@ -80,7 +80,7 @@ def value_labels(
 
     Raises ImmatureCutoff, or LabelError without orders, or without margins when they are the value.
     """
-    require_matured(snapshot, spine, horizon_days)
+    require_matured(snapshot, _cutoffs(spine), horizon_days)
     _require_table(snapshot, "orders", "customer value")
     mapped = snapshot.manifest.tables["orders"].columns
     if config.clv.value == "margin" and "margin" not in mapped:
@@ -98,10 +98,10 @@ def latest_matured(snapshot: Snapshot, horizon_days: int) -> datetime:
     return shift_days(snapshot.manifest.watermark, -horizon_days, snapshot.zone)
 
 
-def require_matured(snapshot: Snapshot, spine: pa.Table, horizon_days: int) -> None:
-    """Raise ImmatureCutoff unless every cutoff of `spine` has its whole horizon in the data."""
+def require_matured(snapshot: Snapshot, cutoffs: Iterable[datetime], horizon_days: int) -> None:
+    """Raise ImmatureCutoff unless every cutoff has its whole horizon in the data."""
     watermark, zone = snapshot.manifest.watermark, snapshot.zone
-    for cutoff in _cutoffs(spine):
+    for cutoff in cutoffs:
         if not is_matured(cutoff, horizon_days, watermark, zone):
             raise ImmatureCutoff(
                 f"cutoff {local_day(cutoff, zone)} needs {horizon_days} days after it, but the "

@@ -13,6 +13,30 @@ from features.windows import CutoffError, day_number, local_day, start_of_day
 SPINE_SCHEMA = pa.schema([("customer_id", pa.string()), ("cutoff", pa.timestamp("us", tz="UTC"))])
 
 
+class NobodyEligible(ValueError):
+    """No customer is asked about at a cutoff; the message says which setting decides that."""
+
+
+def eligible_at(snapshot: Snapshot, churn: ChurnConfig, cutoff: datetime) -> pa.Table:
+    """`eligible_spine` at one cutoff at which somebody has to be.
+
+    Raises NobodyEligible, or CutoffError as `require_usable` does.
+    """
+    spine = eligible_spine(snapshot, churn, [cutoff])
+    if spine.num_rows:
+        return spine
+    why = {
+        "inactivity": f"none was active in the {churn.eligible_days} days of churn.eligible_days",
+        "subscription": "no subscription runs then",
+        "column": "customers has no rows",
+    }[churn.label]
+    asked, end = (local_day(at, snapshot.zone) for at in (cutoff, snapshot.manifest.watermark))
+    raise NobodyEligible(
+        f"no customer is eligible at {asked}: {why}; the data ends before {end}: choose another "
+        "--cutoff"
+    )
+
+
 def eligible_spine(snapshot: Snapshot, churn: ChurnConfig, cutoffs: Sequence[datetime]) -> pa.Table:
     """The customers asked about at each cutoff: rows of (customer_id, cutoff).
 

@@ -30,6 +30,10 @@ ROWS_AT_ONCE = 50_000
 """Rows of the feature table per query: what bounds memory, whatever the number of customers."""
 
 
+class TableError(ValueError):
+    """A feature table cannot be written as asked; the message says what to change."""
+
+
 def supported_features(snapshot: Snapshot) -> list[Feature]:
     """The catalogue's features whose contract columns the snapshot has, then its attributes."""
     tables = snapshot.manifest.tables
@@ -246,7 +250,12 @@ def _named(spine: pa.Table, values: pa.Table) -> pa.Table:
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write a feature table to `path`: CSV when it ends in .csv, else Parquet."""
+    """Write a feature table to `path`: CSV when it ends in .csv, Parquet when in .parquet.
+
+    Raises TableError for any other ending.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise TableError(f"{path} ends in neither .csv nor .parquet; name it so")
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
         csv.write_csv(table, path)

@@ -14,7 +14,7 @@ from features.engine import configured_snapshot
 from features.feature_contract import FeatureContract, Matrix
 from features.snapshot import Snapshot
 from features.spark.snapshot import spark_behind
-from features.spine import eligible_spine
+from features.spine import eligible_at
 from features.table import catalogue_contract, feature_table
 from serving.at_risk import AtRiskSummary, rank_scores, summarise, write_at_risk
 from serving.online import FILE, about_scores, write_online
@@ -23,10 +23,6 @@ from serving.spark_scoring import score_on_spark
 from training.bundle import Bundle, load_bundle
 
 ProgressCallback = Callable[[str, int, int], None]
-
-
-class NothingToScore(ValueError):
-    """No customer is eligible at the cutoff; the message says which setting decides that."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ def score_snapshot(
     `cutoff` defaults to the snapshot's watermark; `now` is the time written beside the scores.
 
     Raises BundleError without a champion, FeatureMismatch when the snapshot supports other
-    features than the champion's, NothingToScore when nobody is eligible.
+    features than the champion's, NobodyEligible when there is nobody to score.
     """
     bundle = load_bundle(config.workspace / "bundle")
     snapshot = configured_snapshot(config)
@@ -69,7 +65,6 @@ def _scored(
         _require_definitions(bundle, snapshot)
         progress("scoring on Spark", 0, 1)
         scores, X = score_on_spark(spark, config, snapshot, bundle, cutoff)
-        _require_some(config, len(scores), cutoff)
         progress("scoring on Spark", 1, 1)
         return scores, X
     ids, X = scoring_rows(config, snapshot, bundle, cutoff, progress)
@@ -104,20 +99,10 @@ def scoring_rows(
     progress: ProgressCallback,
 ) -> tuple[list[str], Matrix]:
     """Customer ids eligible at `cutoff` and their rows, encoded as `bundle` expects them."""
-    spine = eligible_spine(snapshot, config.churn, [cutoff])
-    _require_some(config, spine.num_rows, cutoff)
+    spine = eligible_at(snapshot, config.churn, cutoff)
     _require_definitions(bundle, snapshot)
     table = feature_table(snapshot, spine, progress)
     return spine["customer_id"].to_pylist(), bundle.contract.encode(_columns(table))
-
-
-def _require_some(config: PipelineConfig, customers: int, cutoff: datetime) -> None:
-    if not customers:
-        raise NothingToScore(
-            f"no customer is eligible at {cutoff:%Y-%m-%d}: none was active in the "
-            f"{config.churn.eligible_days} days before; choose another --cutoff, or raise "
-            "churn.eligible_days"
-        )
 
 
 def _columns(table: pa.Table) -> dict[str, npt.NDArray[np.generic]]:

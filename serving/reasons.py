@@ -67,8 +67,8 @@ _ASK: dict[Language, str] = {
     "id": "Telepon untuk menanyakan kabar dan kebutuhannya",
 }
 _NOTHING: dict[Language, str] = {
-    "en": "No action needed now",
-    "id": "Belum perlu tindakan",
+    "en": "Watch; the risk is still low",
+    "id": "Pantau saja; risikonya masih rendah",
 }
 
 
@@ -108,9 +108,9 @@ class Narrator:
     @cached_property
     def themes(self) -> dict[str, Places]:
         """Each theme's column positions, in the contract's order."""
-        groups = np.array([feature.group for feature in self.features])
-        names = dict.fromkeys(feature.group for feature in self.features)
-        return {name: np.flatnonzero(groups == name) for name in names}
+        themes = [_theme(feature) for feature in self.features]
+        names = np.array(themes)
+        return {theme: np.flatnonzero(names == theme) for theme in dict.fromkeys(themes)}
 
     def explain(
         self, X: Matrix, contributions: Matrix, at_risk: Sequence[bool]
@@ -142,6 +142,11 @@ class Narrator:
         text = f"{sentence} ({_EFFECT_WORDS[self.language][effect]})"
         actionable = feature.actionable and _is_told(value, feature.direction)
         return Reason(theme, effect, text, actionable, total)
+
+
+def _theme(feature: Feature) -> str:
+    """Attributes have nothing in common but their table, so each is a theme of its own."""
+    return feature.name if feature.group == "profile" else feature.group
 
 
 def _value(column: FeatureColumn, encoded: float) -> float | str | None:

@@ -85,18 +85,24 @@ def _historical_value(test: Dataset, horizon_days: int) -> Vector:
 
 def best_rule(train: Dataset) -> Rule:
     """The feature and direction whose ranking has the best AUC on the training rows."""
-    step = -(-len(train) // _RULE_ROWS)
-    rows = train.rows(np.arange(0, len(train), step))
+    rows = thinned(train)
     churned = _known(rows.churned)
     rules = [
         rule
         for position, column in enumerate(rows.contract.columns)
-        for rule in _rules(position, column, rows.X[:, position], churned)
+        for rule in feature_rules(position, column, rows.X[:, position], churned)
     ]
     return max(rules, key=lambda rule: measure(roc_auc, churned, rule.score(rows)))
 
 
-def _rules(position: int, column: FeatureColumn, values: Vector, churned: Vector) -> list[Rule]:
+def thinned(train: Dataset) -> Dataset:
+    """Evenly spread rows, at most 50,000 of them: enough to compare single features."""
+    return train.rows(np.arange(0, len(train), max(1, -(-len(train) // _RULE_ROWS))))
+
+
+def feature_rules(
+    position: int, column: FeatureColumn, values: Vector, churned: Vector
+) -> list[Rule]:
     """The rules one feature offers: each direction, missing values at either end."""
     meaning = _meaning(column.name)
     if column.kind == "category":

@@ -198,10 +198,12 @@ def _read(folder: Path) -> dict[str, bytes]:
         if odd:
             raise BundleError(f"{folder} holds {odd[0]!r}, which is no plain file; export it again")
         files = {entry.name: entry.read_bytes() for entry in entries}
-    except OSError as error:
+    except FileNotFoundError:
         raise BundleError(
-            f"no bundle can be read in {folder}: {error}; run `setia promote`"
+            f"no model has been promoted to {folder}; run `setia promote` after `setia train`"
         ) from None
+    except OSError as error:
+        raise BundleError(f"{folder} cannot be read: {error.strerror}") from None
     if MANIFEST not in files:
         raise BundleError(f"{folder} has no {MANIFEST}; run `setia promote`")
     return files

@@ -131,10 +131,11 @@ def _too_short(
     # Without a fixed test cutoff a shorter horizon also moves the test later.
     longest = _longest_horizon(behind, 1) if before else _longest_horizon(behind + horizon_days, 2)
     hint = f"the longest horizon that fits is {longest}" if longest else "bring a longer history"
+    begins = f"{behind} days before, on {start}" if behind else f"only on {start}"
     return (
         f"a horizon of {horizon_days} days judged at {stand} needs {needed} days of history "
         f"before it ({horizon_days} for a training label, {needed - horizon_days} for its "
-        f"features), but the data starts {behind} days before, on {start}; {hint}"
+        f"features), but the data starts {begins}; {hint}"
     )
 
 
@@ -207,9 +208,9 @@ def _require_both_kinds(churned: Vector) -> None:
     if min(left, stayed) >= _FEWEST_OF_A_KIND:
         return
     fewer, change = (
-        ("churned", "lengthen churn.eligible_days or shorten churn.horizon_days")
+        ("churned", "shorten churn.horizon_days (for subscriptions, lengthen it)")
         if left < stayed
-        else ("stayed", "lengthen churn.horizon_days or shorten churn.eligible_days")
+        else ("stayed", "lengthen churn.horizon_days (for subscriptions, shorten it)")
     )
     raise CannotTrain(
         f"{left} of {len(churned)} rows churned and {stayed} stayed; at least "

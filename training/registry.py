@@ -67,6 +67,10 @@ def tracking(config: PipelineConfig) -> "MlflowClient":
     server = os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(server or ours)
     client = mlflow.MlflowClient()
+    if begun := os.environ.get("MLFLOW_RUN_ID"):
+        # `mlflow run` began the run itself, and MLflow refuses to go on in another experiment.
+        mlflow.set_experiment(experiment_id=client.get_run(begun).info.experiment_id)
+        return client
     if client.get_experiment_by_name(config.name) is None:
         folder = None if server else (workspace / "artifacts").as_uri()
         client.create_experiment(config.name, artifact_location=folder)

@@ -3,35 +3,19 @@
 import csv
 from pathlib import Path
 
-import numpy as np
-
 from features.config import PipelineConfig
-from training.dataset import Dataset
 from training.evaluate import Comparison
-from training.models import Models
 from training.plots import draw_churn, draw_features, draw_value
 from training.verdict import Verdict
 
-_EXPLAINED_ROWS = 500
 
-
-def write_report(
-    folder: Path,
-    page: str,
-    verdict: Verdict,
-    models: Models,
-    test: Dataset,
-    *,
-    config: PipelineConfig,
-) -> None:
+def write_report(folder: Path, page: str, verdict: Verdict, config: PipelineConfig) -> None:
     """Write `report.md` (`page`), the comparison as CSV, and the plots into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.md").write_text(page, encoding="utf-8")
     _write_csv(folder / "comparison_churn.csv", verdict.churn.comparison)
     draw_churn(verdict.churn, folder, generated=config.generated)
-    draw_features(
-        churn_importance(models, test), folder, target="churn", generated=config.generated
-    )
+    draw_features(verdict.drivers, folder, target="churn", generated=config.generated)
     if verdict.value is not None:
         _write_csv(folder / "comparison_clv.csv", verdict.value.comparison)
         draw_value(
@@ -51,13 +35,6 @@ def comparison_table(comparison: Comparison) -> str:
         cells = (str(estimates[metric]) for metric in metrics)
         lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def churn_importance(models: Models, test: Dataset) -> dict[str, float]:
-    """Mean absolute contribution to the churn logit by feature, over up to 500 test rows."""
-    step = max(1, len(test) // _EXPLAINED_ROWS)
-    shares = np.abs(models.contributions(test.X[::step])).mean(axis=0)
-    return dict(zip(test.contract.names, shares.tolist(), strict=True))
 
 
 def _write_csv(path: Path, comparison: Comparison) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 
 from features.config import PipelineConfig
 from features.feature_contract import FeatureContract
-from features.labels import ImmatureCutoff
+from features.labels import ImmatureCutoff, require_matured
 from features.snapshot import Snapshot
+from features.spine import require_usable
 from features.windows import local_day
 from training.dataset import (
     CannotTrain,
@@ -50,12 +51,15 @@ def churn_rows(snapshot: Snapshot, config: PipelineConfig, before: datetime | No
 
     `before` makes it the test cutoff and lets nothing from it on be learned.
 
-    Raises NotEnoughHistory, CannotTrain and ImmatureCutoff as their makers do.
+    Raises CutoffError, NotEnoughHistory, CannotTrain and ImmatureCutoff as their makers do.
     """
     if config.churn.label == "column":
         every = build_dataset(snapshot, config, (snapshot.manifest.watermark,), "churn")
         train, test = split_customers(every)
         return Rows(train, test, every)
+    if before is not None:
+        require_usable(snapshot, [before])
+        require_matured(snapshot, [before], config.churn.horizon_days)
     split = plan_split(snapshot, config, config.churn.horizon_days, before)
     train = build_dataset(snapshot, config, split.train, "churn")
     contract = train.contract

@@ -1,6 +1,6 @@
 """One training run or backtest from snapshot to judged, tracked models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from training.registry import (
 )
 from training.report import write_report
 from training.rows import NoValueModel, Rows, ValueRows, churn_rows, cutoffs_of, value_rows
+from training.suspects import refuse_suspects
 from training.verdict import Verdict, champion_rival, judge_models
 
 Progress = Callable[[str, int, int], None]
@@ -51,6 +52,8 @@ class TrainReport:
     registered: Registered
     churn: ChurnEvaluation
     value: ValueEvaluation | None
+    drivers: Mapping[str, float]
+    """Feature to the mean size of its contribution to the churn logit, largest first."""
     notes: tuple[str, ...]
     """What could not be fitted, judged or compared, and what ties; one sentence each."""
     refusals: tuple[str, ...]
@@ -92,7 +95,8 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     ones are refitted, with the same rounds, on the latest matured cutoffs. A refused challenger
     is registered all the same, with the reasons, and the champion stays.
 
-    Raises SnapshotError, NotEnoughHistory, CannotTrain or CannotJudge with what to change.
+    Raises SnapshotError, NotEnoughHistory, CannotTrain, SuspectedLeak or CannotJudge with what to
+    change.
     """
     step = _stepper(progress, _STEPS)
     work = _work(config, None, step)
@@ -106,7 +110,7 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     models = refit_models(work.fitted, work.churn.refit, value_refit, config.training)
     card = model_card(info, config, work.churn, work.value, work.verdict, refusals=reasons)
     folder = config.workspace / "reports" / info.version
-    write_report(folder, card, work.verdict, work.fitted.models, work.churn.test, config=config)
+    write_report(folder, card, work.verdict, config)
     step()
     with TemporaryDirectory() as scratch:
         files = Path(scratch) / "bundle"
@@ -121,7 +125,9 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
         )
     promoted = promote_challenger(config) if promote and not reasons else None
     churn, value = work.verdict.churn, work.verdict.value
-    return TrainReport(registered, churn, value, notes, reasons, promoted, folder)
+    return TrainReport(
+        registered, churn, value, work.verdict.drivers, notes, reasons, promoted, folder
+    )
 
 
 def backtest(
@@ -145,17 +151,17 @@ def backtest(
     version = f"backtest-{local_day(cutoff, config.zone)}"
     info = _info(config, work, version, datetime.now(UTC))
     page = model_card(info, config, work.churn, work.value, work.verdict)
-    models, customers = work.fitted.models, work.churn.test
-    write_report(out, page, work.verdict, models, customers, config=config)
-    bundle = write_bundle(out / "bundle", models, info, page)
+    write_report(out, page, work.verdict, config)
+    bundle = write_bundle(out / "bundle", work.fitted.models, info, page)
     verdict = work.verdict
-    return BacktestReport(bundle, customers, verdict.churn, verdict.value, verdict.notes, out)
+    return BacktestReport(bundle, work.churn.test, verdict.churn, verdict.value, verdict.notes, out)
 
 
 def _work(config: PipelineConfig, before: datetime | None, step: Callable[[], None]) -> _Work:
     snapshot = configured_snapshot(config)
     step()
     churn = churn_rows(snapshot, config, before)
+    refuse_suspects(churn.train, config.training.allowed_features)
     step()
     value, notes = _value_or_reason(snapshot, config, churn, before)
     step()

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from features.config import PipelineConfig
 from features.feature_contract import FeatureMismatch
 from features.snapshot import Snapshot
 from features.windows import local_day, shift_days
-from training.baselines import churn_baselines, value_baselines
+from training.baselines import best_rule, churn_baselines, value_baselines
 from training.bundle import Bundle
 from training.dataset import Dataset, build_dataset
 from training.evaluate import (
@@ -22,6 +24,8 @@ from training.gate import CHAMPION
 from training.models import Models, Vector
 from training.rows import Rows, ValueRows, cutoffs_of
 
+_EXPLAINED_ROWS = 500
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -29,6 +33,8 @@ class Verdict:
 
     churn: ChurnEvaluation
     value: ValueEvaluation | None
+    drivers: Mapping[str, float]
+    """Feature to the mean size of its contribution to the churn logit, on test rows."""
     notes: tuple[str, ...] = ()
     """What could not be fitted, judged or compared, and why; one sentence each."""
 
@@ -55,15 +61,9 @@ def judge_models(
     evaluation = judge_churn(
         churn.test, methods, draws=training.bootstrap_draws, seed=training.seed
     )
-    if value is None or models.value is None:
-        return Verdict(evaluation, None)
-    if value.test is None:
-        return Verdict(evaluation, None, ("CLV is not judged: its horizon is not over yet.",))
-    try:
-        judged = _value_evaluation(models, value.train, value.test, config)
-        return Verdict(evaluation, judged)
-    except CannotJudge as error:
-        return Verdict(evaluation, None, (f"CLV is not judged: {error}.",))
+    judged, notes = _value_verdict(models, value, config)
+    rule = f"The best single rule found: {best_rule(churn.train).words}."
+    return Verdict(evaluation, judged, _drivers(models, churn.test), (rule, *notes))
 
 
 def champion_rival(
@@ -80,6 +80,26 @@ def champion_rival(
     except FeatureMismatch as error:
         return {}, (f"The champion is not compared: {error}.",)
     return {CHAMPION: champion.models.churn.predict(test.X)}, ()
+
+
+def _value_verdict(
+    models: Models, value: ValueRows | None, config: PipelineConfig
+) -> tuple[ValueEvaluation | None, tuple[str, ...]]:
+    if value is None or models.value is None:
+        return None, ()
+    if value.test is None:
+        return None, ("CLV is not judged: its horizon is not over yet.",)
+    try:
+        return _value_evaluation(models, value.train, value.test, config), ()
+    except CannotJudge as error:
+        return None, (f"CLV is not judged: {error}.",)
+
+
+def _drivers(models: Models, test: Dataset) -> dict[str, float]:
+    """Mean absolute SHAP value by feature over up to 500 test rows, largest first."""
+    step = max(1, len(test) // _EXPLAINED_ROWS)
+    sizes = np.abs(models.contributions(test.X[::step])).mean(axis=0)
+    return {test.contract.names[place]: float(sizes[place]) for place in np.argsort(-sizes)}
 
 
 def _value_evaluation(

@@ -47,6 +47,11 @@ churn:
 clv:
   horizon_days: 180
   value: amount
+
+training:
+  # Who leaves this company ends the subscription that day, so a subscription that has ended
+  # all but settles the label. It is known by the cutoff; a feature like it is refused otherwise.
+  allowed_features: [subscriptions_ended_voluntarily]
 """
 
 

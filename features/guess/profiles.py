@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-MISSING = frozenset(("", "nan", "nat", "null", "none", "n/a", "na", "-", "?"))
-"""Lower-case words that mean there is no value."""
+from features.ingest.normalise import MISSING
 
 _ISO = re.compile(
     r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|UTC|[+-]\d{2}:?(\d{2})?)?)?"

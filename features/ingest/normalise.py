@@ -4,9 +4,12 @@ import re
 from collections.abc import Mapping
 
 from features.contracts import Column, Kind
-from features.guess.profiles import MISSING
 
-_MISSING = sorted(MISSING | {"\\n", "<na>", "#n/a"})
+MISSING = frozenset(
+    ("", "nan", "nat", "null", "none", "n/a", "na", "-", "?", "\\n", "<na>", "#n/a")
+)
+"""Lower-case words that mean there is no value."""
+
 _BLANKS = " \t\r\n\u00a0\u202f\u200b\ufeff"
 
 _TRUE = ("1", "1.0", "true", "t", "yes", "y", "ya", "iya", "benar", "on", "oui", "ja", "si", "sí")
@@ -81,7 +84,7 @@ def cleaned(cell: str, kind: Kind) -> str:
 
     In text `NA` stays: it may be North America or Namibia.
     """
-    words = [word for word in _MISSING if kind != "text" or word != "na"]
+    words = [word for word in sorted(MISSING) if kind != "text" or word != "na"]
     longest = max(map(len, words))
     listed = ", ".join(literal(word) for word in words)
     # Most cells are plain; trimming a set of characters costs four times the test for that.

@@ -17,17 +17,17 @@ _SENTENCES: Mapping[str, str] = {
     "missing_customer_id": "have no customer_id",
     "missing_value": "have no {column}",
     "unreadable_time": "have an unreadable {column}",
-    "unreadable_number": "have a {column} that is no number",
-    "unreadable_boolean": "have a {column} that is neither yes nor no",
-    "unknown_value": "have a {column} that is not one of the known values",
+    "unreadable_number": "have {a_column} that is no number",
+    "unreadable_boolean": "have {a_column} that is neither yes nor no",
+    "unknown_value": "have {a_column} that is not one of the known values",
     "unknown_key": "name an id that is in no accepted row of the table looked up",
-    "other_currency": "have a {column} in another currency",
-    "absurd_number": "have a {column} beyond belief",
-    "off_scale": "have a {column} off its scale",
-    "implausible_time": "have a {column} that stands for an empty date",
-    "future_time": "have a {column} in the future",
-    "beyond_span": "have a {column} far past the end of all the others",
-    "out_of_order": "have a {column} before the time it must follow",
+    "other_currency": "have {a_column} in another currency",
+    "absurd_number": "have {a_column} beyond belief",
+    "off_scale": "have {a_column} off its scale",
+    "implausible_time": "have {a_column} that stands for an empty date",
+    "future_time": "have {a_column} in the future",
+    "beyond_span": "have {a_column} far past the end of all the others",
+    "out_of_order": "have {a_column} before the time it must follow",
     "duplicate_id": "repeat the {column} of an earlier row",
     "duplicate_row": "repeat an earlier row in full",
     "stale_change": "come later than a change that follows them by their {column}",
@@ -104,7 +104,9 @@ def _count(connection: duckdb.DuckDBPyConnection, what: str) -> int:
 
 def _sentence(code: str, column: str, rows: int, judged: int, example: str | None) -> str:
     shown = f" (first: {example[:80]!r})" if example else ""
-    return f"{share(rows, judged)} {_SENTENCES[code].format(column=column)}{shown}"
+    article = "an" if column[:1] in tuple("aeio") else "a"
+    sentence = _SENTENCES[code].format(column=column, a_column=f"{article} {column}")
+    return f"{share(rows, judged)} {sentence}{shown}"
 
 
 def _advice(connection: duckdb.DuckDBPyConnection, staged: Staged, code: str, column: str) -> str:

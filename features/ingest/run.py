@@ -231,11 +231,21 @@ def _labels_are_given(config: PipelineConfig) -> bool:
 
 
 def _require_activity(report: IngestReport) -> None:
-    if not any(table.accepted for table in report.tables if TABLES[table.table].is_activity):
-        raise ContractError(
-            "none of orders, events and subscriptions has a single accepted row; "
-            "`setia check` shows what was read"
-        )
+    active = [table for table in report.tables if TABLES[table.table].is_activity]
+    if any(table.accepted for table in active):
+        return
+    read = ", ".join(f"{table.table}: {_fate(table)}" for table in active)
+    raise ContractError(
+        "none of orders, events and subscriptions has a single accepted row "
+        f"({read}); without one nobody can be seen to leave"
+    )
+
+
+def _fate(table: TableReport) -> str:
+    if not table.rows_read:
+        return "a header without rows"
+    aside = sum(table.set_aside.values())
+    return f"{table.rows_read:,} read, {table.rejected:,} rejected, {aside:,} set aside"
 
 
 def _write_snapshot(

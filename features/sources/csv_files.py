@@ -28,6 +28,11 @@ _NOT_TEXT = {
     b"%PDF": "a PDF; export the table as CSV",
     b"\x28\xb5\x2f\xfd": "compressed with zstd; decompress it, or use gzip",
     b"BZh": "compressed with bzip2; decompress it, or use gzip",
+    b"[{": "JSON; export the table as CSV or Parquet",
+    b"[\n": "JSON; export the table as CSV or Parquet",
+    b'{"': "JSON; export the table as CSV or Parquet",
+    b"{\n": "JSON; export the table as CSV or Parquet",
+    b"<": "a web page or XML; export the table as CSV",
 }
 
 

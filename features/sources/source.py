@@ -136,7 +136,7 @@ def _nothing_at(path: Path) -> str:
         return f"{path} is a folder without CSV or Parquet files"
     if set(str(path)) & set("*?["):
         return f"no file matches {path}"
-    return f"{path} does not exist; correct the path (it starts at the configuration's folder)"
+    return f"{path} does not exist; correct the path (in pipeline.yaml it starts at its folder)"
 
 
 def _load_files(

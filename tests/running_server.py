@@ -1,0 +1,85 @@
+"""A server process over real HTTP on the loopback, ended with all its children."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import psutil
+import pytest
+
+PATIENCE_SECONDS = 90.0
+
+
+class Server:
+    """A started server, told to end when it takes longer than PATIENCE_SECONDS."""
+
+    def __init__(self, command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> None:
+        self.port = free_port()
+        self.log = ""
+        self.process = subprocess.Popen(
+            [*command, "--port", str(self.port)],
+            cwd=folder,
+            env={**os.environ, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._patience = threading.Timer(PATIENCE_SECONDS, self.process.terminate)
+        self._patience.start()
+
+    def until(self, text: str) -> None:
+        """Read the log up to a line with `text`."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.log += line
+            if text in line:
+                return
+        pytest.fail(f"the server ended before it said {text!r}:\n{self.log}")
+
+    def ask(self, method: str, path: str, body: object = None) -> tuple[HTTPResponse, bytes]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            text = json.dumps(body) if body is not None else None
+            connection.request(method, path, text, {"content-type": "application/json"})
+            response = connection.getresponse()
+            return response, response.read()
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """End the server; the log closes once every process that holds it has ended."""
+        self._patience.cancel()
+        # Each worker leads a session of its own; only its parent can be asked who they are.
+        started = psutil.Process(self.process.pid)
+        family = [*started.children(recursive=True), started]
+        self.process.terminate()
+        try:
+            self.log += self.process.communicate(timeout=30)[0]
+        finally:
+            for process in family:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            self.process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+    """The server once it answers, until the block ends."""
+    server = Server(command, folder, {**settings, "BENTOML_DO_NOT_TRACK": "True"})
+    try:
+        server.until("Service setia initialized")
+        yield server
+    finally:
+        server.stop()
