@@ -71,7 +71,7 @@ def setia_process(*arguments: str | Path, folder: Path) -> Answer:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return Answer(ended.returncode, ended.stdout, ended.stderr)

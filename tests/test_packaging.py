@@ -32,7 +32,7 @@ def python(folder: Path, code: str) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
@@ -96,7 +96,7 @@ def mlflow_run(company: Path, entry: str, **given: object) -> subprocess.Complet
         env=os.environ | {"MLFLOW_TRACKING_URI": tracking, "PATH": programs},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
