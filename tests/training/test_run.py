@@ -128,7 +128,7 @@ def test_the_same_data_and_seed_give_the_same_files(tmp_path: Path) -> None:
 def test_customers_who_are_all_alike_are_refused_and_the_champion_stays(tmp_path: Path) -> None:
     trained(tmp_path, shop(200, 4))
     before = load_bundle(tmp_path / "bundle").manifest
-    report = trained(tmp_path, shop(120, 5, skill=False))
+    report = trained(tmp_path, shop(120, 6, skill=False))
     assert report.churn.no_skill
     assert "no evidence of skill" in report.refusals[0]
     assert report.promoted is None

@@ -40,4 +40,4 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both(generated: Path) -> Iterator[Both]:
     config = load_config(generated)
     folder = config.workspace / "snapshots"
-    yield Both(config, open_snapshot(folder), open_on_spark(folder, SPARK))
+    return Both(config, open_snapshot(folder), open_on_spark(folder, SPARK))
