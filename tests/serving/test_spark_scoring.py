@@ -1,7 +1,6 @@
 """Scoring on Spark writes the files that scoring on DuckDB writes."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
