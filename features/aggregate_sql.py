@@ -133,5 +133,6 @@ def _likeness(i: int) -> str:
 
 def shrunk_sql(hits: str, trials: str, level: str, likeness: str) -> str:
     """A customer's rate drawn towards the company's level; see `Shrunk` for the rule."""
-    weight = f"({trials} * {likeness} / (1 + ({trials} - 1) * {likeness}))"
+    # Without trials and with a likeness of 1 the bottom is 0, at which Spark stops.
+    weight = f"({trials} * {likeness} / nullif(1 + ({trials} - 1) * {likeness}, 0))"
     return f"{level} + {weight} * ({hits} / nullif({trials}, 0) - {level})"

@@ -78,7 +78,9 @@ class SparkConnection:
 
     def to_arrow_table(self) -> pa.Table:
         """The result of the last query."""
-        return self.frame.toArrow()
+        table = self.frame.toArrow()
+        # Spark knows of some columns that they hold no null, and says so in their type.
+        return table.cast(pa.schema([field.with_nullable(True) for field in table.schema]))
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """The rows of the result of the last query."""

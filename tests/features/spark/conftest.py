@@ -1,6 +1,5 @@
 """A small generated company, ingested once and opened on both engines."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def both(generated: Path) -> Iterator[Both]:
+def both(generated: Path) -> Both:
     config = load_config(generated)
     folder = config.workspace / "snapshots"
     return Both(config, open_snapshot(folder), open_on_spark(folder, SPARK))
