@@ -249,9 +249,15 @@ def _numbers(table: pa.Table, name: str) -> Vector:
 def _contract(snapshot: Snapshot, config: PipelineConfig, table: pa.Table) -> FeatureContract:
     """The catalogue's contract with the categories of `table`, without the label itself.
 
-    A given label has no cutoff, so only the customers table, which holds it, may explain it.
+    A number that is the company's own is the same for everybody at a cutoff: it ranks nobody, and
+    among a handful of cutoffs it only tells them apart, so models do not learn from it. A given
+    label has no cutoff, so only the customers table, which holds it, may explain it.
     """
-    columns = catalogue_contract(snapshot).columns
+    columns = tuple(
+        column
+        for column in catalogue_contract(snapshot).columns
+        if feature_named(column.name).group != "company"
+    )
     if config.churn.label == "column":
         label = f"customers_{config.churn.column}"
         labels = {label, f"{label}_given"}
