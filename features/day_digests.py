@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from features.contracts import TABLES
+from features.snapshot import parquet_files
 
 _FILE = "days.parquet"
 _DAILY = ("orders", "events")
@@ -49,7 +50,7 @@ def first_changed_day(before: dict[int, str], now: dict[int, str]) -> int | None
 
 
 def _digests(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> str:
-    file = _text(folder / f"{name}.parquet")
+    file = _text(parquet_files(folder / f"{name}.parquet"))
     found = connection.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()
     late = TABLES[name].known_at  # type: ignore[index]
     columns = [_quoted(row[0]) for row in found if row[0] not in late]
@@ -64,5 +65,5 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _text(path: Path) -> str:
+def _text(path: Path | str) -> str:
     return "'" + str(path).replace("'", "''") + "'"

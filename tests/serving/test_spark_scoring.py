@@ -29,9 +29,16 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> PipelineConfig:
     config = load_config(generate_company(tmp_path_factory.mktemp("company"), 200).config)
     ingest(config)
     every = catalogue_contract(open_snapshot(config.workspace / "snapshots")).columns
-    segment = next(column for column in every if column.name == "customers_segment")
-    known = segment.model_copy(update={"categories": ("consumer", "small_business")})
-    contract = FeatureContract(columns=(*every[:8], known, *every[-4:]))
+    numbers = [column for column in every if column.kind == "numeric"]
+    few = {column.name for column in (*numbers[:8], *numbers[-4:])} | {"customers_segment"}
+    categories = {"customers_segment": ("consumer", "small_business")}
+    contract = FeatureContract(
+        columns=tuple(
+            column.model_copy(update={"categories": categories.get(column.name, ())})
+            for column in every
+            if column.name in few
+        )
+    )
     tiny_bundle(config.workspace / "bundle", contract)
     return config
 
