@@ -23,15 +23,20 @@ def eligible_at(snapshot: Snapshot, churn: ChurnConfig, cutoff: datetime) -> pa.
     Raises NobodyEligible, or CutoffError as `require_usable` does.
     """
     spine = eligible_spine(snapshot, churn, [cutoff])
-    if spine.num_rows:
-        return spine
+    if not spine.num_rows:
+        raise nobody_eligible(snapshot, churn, cutoff)
+    return spine
+
+
+def nobody_eligible(snapshot: Snapshot, churn: ChurnConfig, cutoff: datetime) -> NobodyEligible:
+    """The error that says why nobody is asked about at `cutoff`."""
     why = {
         "inactivity": f"none was active in the {churn.eligible_days} days of churn.eligible_days",
         "subscription": "no subscription runs then",
         "column": "customers has no rows",
     }[churn.label]
     asked, end = (local_day(at, snapshot.zone) for at in (cutoff, snapshot.manifest.watermark))
-    raise NobodyEligible(
+    return NobodyEligible(
         f"no customer is eligible at {asked}: {why}; the data ends before {end}: choose another "
         "--cutoff"
     )

@@ -9,9 +9,10 @@ from features.config import PipelineConfig, load_config
 from features.feature_contract import FeatureContract
 from features.ingest.run import ingest
 from features.snapshot import open_snapshot
+from features.spine import NobodyEligible
 from features.table import catalogue_contract
 from features.windows import shift_days
-from serving.batch import NothingToScore, score_snapshot
+from serving.batch import score_snapshot
 from tests.spark_engine import SPARK, need_spark
 from tests.tiny_bundle import tiny_bundle
 
@@ -61,5 +62,5 @@ def test_nobody_to_score_is_said_on_spark_too(company: PipelineConfig) -> None:
     first = shift_days(snapshot.manifest.first, 1, snapshot.zone)
     churn = company.churn.model_copy(update={"eligible_days": 1, "activity": "events"})
     config = company.model_copy(update={"engine": "spark", "spark": SPARK, "churn": churn})
-    with pytest.raises(NothingToScore, match="no customer is eligible"):
+    with pytest.raises(NobodyEligible, match="no customer is eligible"):
         score_snapshot(config, first, NOW, lambda *_: None)
