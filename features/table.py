@@ -77,11 +77,13 @@ def feature_table(
 def write_features(
     snapshot: Snapshot, spine: pa.Table, path: Path, progress: Progress | None = None
 ) -> int:
-    """Write the feature table to `path` (CSV when it ends in .csv, else Parquet) part by part.
+    """Write the feature table to `path` (.csv or .parquet) part by part.
 
     Rows come cutoff by cutoff, in the spine's order within each; memory does not grow with
-    their number. Returns the number of features; raises as `feature_table` does.
+    their number. Returns the number of features; raises as `feature_table` does, and TableError
+    for any other ending.
     """
+    _require_ending(path)
     chosen = _chosen(snapshot, spine)
     if spark := spark_behind(snapshot):
         write_table(feature_table_on_spark(spark, snapshot, chosen, spine, progress), path)
@@ -249,13 +251,17 @@ def _named(spine: pa.Table, values: pa.Table) -> pa.Table:
     return pa.table(columns, names=[*SPINE_SCHEMA.names, *values.column_names])
 
 
+def _require_ending(path: Path) -> None:
+    if path.suffix not in (".csv", ".parquet"):
+        raise TableError(f"{path} ends in neither .csv nor .parquet; name it so")
+
+
 def write_table(table: pa.Table, path: Path) -> None:
     """Write a feature table to `path`: CSV when it ends in .csv, Parquet when in .parquet.
 
     Raises TableError for any other ending.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise TableError(f"{path} ends in neither .csv nor .parquet; name it so")
+    _require_ending(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
         csv.write_csv(table, path)

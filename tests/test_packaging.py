@@ -89,11 +89,13 @@ def mlflow_run(company: Path, entry: str, **given: object) -> subprocess.Complet
     options = [part for name, value in parameters.items() for part in ("-P", f"{name}={value}")]
     tracking = f"sqlite:///{company / 'tracking.db'}"
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # MLflow leaves the experiment of earlier runs in this process's environment.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     command = [sys.executable, "-m", "mlflow", "run", str(REPOSITORY), "-e", entry]
     return subprocess.run(
         [*command, "--env-manager", "local", *options],
         cwd=company,
-        env=os.environ | {"MLFLOW_TRACKING_URI": tracking, "PATH": programs},
+        env=plain | {"MLFLOW_TRACKING_URI": tracking, "PATH": programs},
         capture_output=True,
         text=True,
         timeout=300,
