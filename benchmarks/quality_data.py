@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import os
 import pickle
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from features.config import ChurnConfig, ClvConfig, PipelineConfig, load_config
 from features.engine import configured_snapshot
@@ -20,10 +20,20 @@ from features.ingest.run import ingest
 from features.snapshot import Snapshot
 from features.windows import cutoff_from, day_number
 from training import dataset, rows
+from training.btyd.history import History
+from training.dataset import Vector
 from training.rows import Rows, ValueRows, churn_rows, value_rows
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-_WEEK = 7.0
+_ORDER_DAYS = """
+    SELECT customer_id, count(*) - 1 AS frequency, max(day) - min(day) AS recency,
+      $day - min(day) AS T, avg(spent) AS mean, coalesce(avg(spent) FILTER (NOT is_first), 0)
+    FROM (
+      SELECT customer_id, day, sum(amount) AS spent,
+        day = min(day) OVER (PARTITION BY customer_id) AS is_first
+      FROM orders WHERE NOT is_return AND day < $day GROUP BY customer_id, day
+    ) GROUP BY customer_id
+"""
 Kept = TypeVar("Kept")
 _GROCER = """
 name: complete-journey
@@ -66,28 +76,16 @@ SPLITS: Mapping[str, Split] = {
 
 
 @dataclass(frozen=True)
-class History:
-    """What a BTYD model sees of each customer before the cutoff; times in weeks."""
-
-    frequency: npt.NDArray[np.float64]
-    """Purchase days after the first."""
-    recency: npt.NDArray[np.float64]
-    T: npt.NDArray[np.float64]
-    spend_per_day: npt.NDArray[np.float64]
-    """Mean amount of all purchase days, the first among them, in the currency."""
-    repeat_spend_per_day: npt.NDArray[np.float64]
-    """The same without the first purchase day; 0 without a repeat."""
-    horizon: float
-
-
-@dataclass(frozen=True)
 class Material:
-    """A split's rows as the product builds them, and the histories of its test customers."""
+    """A split's rows as the product builds them, and what BTYD sees of its test customers."""
 
     config: PipelineConfig
     churn: Rows
     value: ValueRows
     history: History
+    """Days and order days before the cutoff, the first order among them."""
+    repeat_value: Vector
+    """Mean value of the order days after the first, in the currency; 0 without one."""
 
 
 def material(name: str, save: Path | None) -> Material:
@@ -99,9 +97,8 @@ def material(name: str, save: Path | None) -> Material:
     if save is None:
         with tempfile.TemporaryDirectory() as folder:
             return _made(split, Path(folder))
-    return kept(
-        save / f"{name}-rows-{fingerprint(dataset, rows)}.pickle", lambda: _made(split, save)
-    )
+    code = fingerprint(sys.modules[__name__], dataset, rows)
+    return kept(save / f"{name}-rows-{code}.pickle", lambda: _made(split, save))
 
 
 def fingerprint(*modules: object) -> str:
@@ -143,27 +140,17 @@ def _made(split: Split, workspace: Path) -> Material:
     cutoff = cutoff_from(split.cutoff, config.zone)
     churn = churn_rows(snapshot, config, cutoff)
     value = value_rows(snapshot, config, churn.train.contract, cutoff)
-    day = day_number(cutoff, config.zone)
-    return Material(config, churn, value, _history(snapshot, churn, day, split.horizon_days))
+    history, repeat_value = _history(snapshot, churn, day_number(cutoff, config.zone))
+    return Material(config, churn, value, history, repeat_value)
 
 
-def _history(snapshot: Snapshot, churn: Rows, day: int, horizon_days: int) -> History:
-    found = snapshot.connection.execute(
-        """
-        SELECT customer_id, count(*) - 1 AS frequency, max(day) - min(day) AS recency,
-          $day - min(day) AS T, avg(spent) AS mean, coalesce(avg(spent) FILTER (NOT is_first), 0)
-        FROM (
-          SELECT customer_id, day, sum(amount) AS spent,
-            day = min(day) OVER (PARTITION BY customer_id) AS is_first
-          FROM orders WHERE NOT is_return AND day < $day GROUP BY customer_id, day
-        ) GROUP BY customer_id
-        """,
-        {"day": day},
-    ).fetchall()
+def _history(snapshot: Snapshot, churn: Rows, day: int) -> tuple[History, Vector]:
+    """The order days of each test customer before the cutoff's `day`."""
+    found = snapshot.connection.execute(_ORDER_DAYS, {"day": day}).fetchall()
     known = {row[0]: row[1:] for row in found}
     table = np.array([known[one] for one in churn.test.customer_id], dtype=np.float64)
-    frequency, recency, T, mean, repeat_mean = table.T
-    return History(frequency, recency / _WEEK, T / _WEEK, mean, repeat_mean, horizon_days / _WEEK)
+    frequency, recency, T, mean, repeat = table.T
+    return History(frequency, recency, T, frequency + 1, mean), repeat
 
 
 def _example(name: str) -> PipelineConfig:

@@ -8,9 +8,16 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from benchmarks.quality_data import History, Material
+from benchmarks.quality_data import Material
 from training.baselines import RFM_LOGISTIC, RFM_RIDGE, churn_baselines, value_baselines
-from training.boosting import customer_folds
+from training.boosting import FOLDS, customer_folds
+from training.btyd.bg_nbd import BetaGeometricNbd
+from training.btyd.gamma_gamma import GammaGamma
+
+try:
+    from training.btyd.pareto_nbd import ParetoNbd
+except ImportError:
+    ParetoNbd = None
 from training.dataset import Dataset, Vector
 from training.models import booster_names
 
@@ -18,9 +25,14 @@ MBG, PARETO = "MBG/NBD + GG", "Pareto/NBD + GG"
 RFM, LIGHTGBM, LIFETIMES = "RFM logistic/ridge", "plain LightGBM", "lifetimes BG/NBD + GG"
 _ROUNDS, _PATIENCE = 600, 40
 _SETTINGS = {
-    "learning_rate": 0.05,
+    "learning_rate": 0.04,
     "num_leaves": 15,
     "min_data_in_leaf": 50,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "max_bin": 127,
     "seed": 7,
     "num_threads": 1,
     "deterministic": True,
@@ -44,10 +56,23 @@ class Forecast:
 
 def rivals(material: Material) -> dict[str, Forecast]:
     """Forecasts by method, for those whose software is here."""
-    found = {RFM: _rfm(material), LIGHTGBM: _lightgbm(material)}
+    found = {
+        MBG: _btyd(material, BetaGeometricNbd.fit(material.history)),
+        **({PARETO: _btyd(material, ParetoNbd.fit(material.history))} if ParetoNbd else {}),
+        RFM: _rfm(material),
+        LIGHTGBM: _lightgbm(material),
+    }
     if find_spec("lifetimes"):
-        found[LIFETIMES] = _lifetimes(material.history)
+        found[LIFETIMES] = _lifetimes(material)
     return found
+
+
+def _btyd(material: Material, model: BetaGeometricNbd | ParetoNbd) -> Forecast:
+    """Our own maximum-likelihood fit, with Gamma-Gamma on all orders."""
+    history, horizon = material.history, material.config.churn.horizon_days
+    orders = model.expected_orders(history, horizon)
+    each = GammaGamma.fit(history).expected_value(history)
+    return Forecast(model.probability_no_order(history, horizon), orders, orders * each)
 
 
 def _rfm(material: Material) -> Forecast:
@@ -76,43 +101,37 @@ def _lightgbm(material: Material) -> Forecast:
 
 def _boosted(train: Dataset, target: Vector, objective: Mapping[str, Any], asked: Vector) -> Vector:
     settings = {**_SETTINGS, **objective}
-    aside = customer_folds(train.customer_id) == 0
-
-    def rows(mask: Vector) -> lgb.Dataset:
-        return lgb.Dataset(
-            train.X[mask],
-            target[mask],
-            feature_name=booster_names(train.contract),
-            categorical_feature=train.contract.categorical,
-        )
-
-    stopped = lgb.train(
-        settings,
-        rows(~aside),
-        _ROUNDS,
-        valid_sets=[rows(aside)],
-        callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)],
+    fold = customer_folds(train.customer_id)
+    sides = [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(FOLDS)]
+    rows = lgb.Dataset(
+        train.X,
+        target,
+        feature_name=booster_names(train.contract),
+        categorical_feature=train.contract.categorical,
+        free_raw_data=False,
     )
-    booster = lgb.train(settings, rows(np.ones_like(aside)), stopped.best_iteration)
+    stop = lgb.early_stopping(_PATIENCE, verbose=False)
+    tried = lgb.cv(settings, rows, _ROUNDS, folds=sides, callbacks=[stop])
+    booster = lgb.train(settings, rows, len(next(iter(tried.values()))))
     return np.asarray(booster.predict(asked, num_threads=1), dtype=np.float64)
 
 
-def _lifetimes(history: History) -> Forecast:
+def _lifetimes(material: Material) -> Forecast:
     """As its own documentation goes: BG/NBD, 1 - P(alive), Gamma-Gamma on repeat buyers."""
     import pandas as pd
     from lifetimes import BetaGeoFitter, GammaGammaFitter
 
-    repeat = pd.Series(history.repeat_spend_per_day)
-    bought = (history.frequency, history.recency, history.T)
-    model = BetaGeoFitter(penalizer_coef=0.0).fit(*(pd.Series(each) for each in bought))
-    orders = model.conditional_expected_number_of_purchases_up_to_time(history.horizon, *bought)
-    usable = (history.frequency > 0) & (history.repeat_spend_per_day > 0)
-    frequency = pd.Series(history.frequency)
-    spending = GammaGammaFitter(penalizer_coef=0.0).fit(frequency[usable], repeat[usable])
-    each = spending.conditional_expected_average_profit(frequency, repeat)
-    alive = model.conditional_probability_alive(*bought)
+    history, horizon = material.history, material.config.churn.horizon_days
+    bought = [pd.Series(each) for each in (history.frequency, history.recency, history.T)]
+    model = BetaGeoFitter(penalizer_coef=0.0).fit(*bought)
+    orders = model.conditional_expected_number_of_purchases_up_to_time(horizon, *bought)
+    repeat = pd.Series(material.repeat_value)
+    usable = (bought[0] > 0) & (repeat > 0)
+    spending = GammaGammaFitter(penalizer_coef=0.0).fit(bought[0][usable], repeat[usable])
+    each = np.asarray(spending.conditional_expected_average_profit(bought[0], repeat))
+    alive = np.asarray(model.conditional_probability_alive(*bought), dtype=np.float64)
     expected = np.asarray(orders, dtype=np.float64)
-    return Forecast(1.0 - np.asarray(alive), expected, expected * np.asarray(each))
+    return Forecast(1.0 - alive, expected, expected * each)
 
 
 def _known(labels: Vector | None) -> Vector:
