@@ -7,58 +7,60 @@
 import argparse
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import quality_rivals, quality_scores
 from benchmarks.quality_data import SPLITS, Absent, Material, fingerprint, kept, material
+from benchmarks.quality_given import TABLES, judged_table
 from benchmarks.quality_promises import promises
-from benchmarks.quality_rivals import Forecast, rivals
-from benchmarks.quality_scores import COLUMNS, Scores, difference, score
+from benchmarks.quality_rivals import rivals
+from benchmarks.quality_scores import SETIA, Forecast, Scores, score
+from benchmarks.quality_tables import differences, table
 from training import dataset, rows
 from training.dataset import CannotTrain, NotEnoughHistory
 from training.fitting import fit_models
 from training.rows import NoValueModel
 
-SETIA = "Setia"
-
 
 def main() -> int:
     options = _options()
-    kept_all = [_judged(name, options.save) for name in options.split or SPLITS]
-    return 0 if all(kept_all) else 1
+    held = [_held(name, options.save) for name in options.split or (*SPLITS, *TABLES)]
+    return 0 if all(held) else 1
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--split", action="append", choices=SPLITS, help="repeatable; default all")
+    parser.add_argument(
+        "--split", action="append", choices=(*SPLITS, *TABLES), help="repeatable; default all"
+    )
     parser.add_argument("--save", type=Path, help="folder that keeps rows and rivals between runs")
     return parser.parse_args()
 
 
-def _judged(name: str, save: Path | None) -> bool:
-    """Print one split's table and promises; whether every promise holds."""
+def _held(name: str, save: Path | None) -> bool:
+    """Print what came of one data set; whether every promise about it holds."""
     print(f"\n## {name}\n", flush=True)
     try:
-        found = material(name, save)
-        started = time.perf_counter()
-        ours = score(found, _setia(found))
-        seconds = time.perf_counter() - started
+        lines = judged_table(name) if name in TABLES else _judged_split(name, save)
     except Absent as error:
-        print(f"skipped: {error}")
-        return True
+        lines = [f"skipped: {error}"]
     except (NotEnoughHistory, CannotTrain, NoValueModel) as error:
-        print(f"MISS refused: {error}")
-        return False
-    scores = {SETIA: ours, **_rivals(name, found, save)}
-    print(_about(found, seconds))
-    print(_table(scores))
-    print(_differences(scores))
-    lines = promises(name, ours, {key: each for key, each in scores.items() if key != SETIA})
+        lines = [f"MISS refused: {error}"]
     print("\n".join(lines), flush=True)
     return not any(line.startswith("MISS") for line in lines)
+
+
+def _judged_split(name: str, save: Path | None) -> list[str]:
+    found = material(name, save)
+    started = time.perf_counter()
+    ours = _scored(found, _setia(found))
+    seconds = time.perf_counter() - started
+    others = _rivals(name, found, save)
+    scores = {SETIA: ours, **others}
+    about = f"{_about(found)}; Setia fitted and judged in {seconds:.0f} s\n"
+    return [about, table(scores), differences(scores), *promises(name, ours, others)]
 
 
 def _setia(found: Material) -> Forecast:
@@ -70,7 +72,7 @@ def _setia(found: Material) -> Forecast:
 
 def _rivals(name: str, found: Material, save: Path | None) -> dict[str, Scores]:
     def scored() -> dict[str, Scores]:
-        return {method: score(found, said) for method, said in rivals(found).items()}
+        return {method: _scored(found, said) for method, said in rivals(found).items()}
 
     if save is None:
         return scored()
@@ -78,58 +80,17 @@ def _rivals(name: str, found: Material, save: Path | None) -> dict[str, Scores]:
     return kept(save / f"{name}-rivals-{code}.pickle", scored)
 
 
-def _about(found: Material, seconds: float) -> str:
-    test, train = found.churn.test, found.churn.train
-    orders, churned = np.asarray(test.orders), np.asarray(test.churned)
-    cutoffs = len(np.unique(train.cutoff))
+def _scored(found: Material, forecast: Forecast) -> Scores:
+    return score(found.actual, found.churn.test.customer_id, forecast)
+
+
+def _about(found: Material) -> str:
+    train, actual = found.churn.train, found.actual
+    cutoffs, horizon = len(np.unique(train.cutoff)), found.config.churn.horizon_days
     return (
-        f"{len(test):,} customers, horizon {found.config.churn.horizon_days} days, "
-        f"{churned.mean():.1%} silent, {orders.sum():,.0f} order days; training rows "
-        f"{len(train):,} of {cutoffs} cutoffs, {train.X.shape[1]} features; Setia fitted and "
-        f"judged in {seconds:.0f} s\n"
-    )
-
-
-def _table(scores: Mapping[str, Scores]) -> str:
-    heads = [*COLUMNS, "cover 90 %", "buyers", "top decile", "worst decile"]
-    lines = [_row("method", heads), _row("---", ["---"] * len(heads))]
-    for method, found in scores.items():
-        cells = [_number(found.points[column]) for column in COLUMNS]
-        lines.append(_row(method, [*cells, *_covered(found)]))
-    return "\n".join(lines) + "\n"
-
-
-def _covered(found: Scores) -> list[str]:
-    held = found.coverage
-    if held is None:
-        return [""] * 4
-    shares = (held.overall, held.buyers, held.deciles[-1], min(held.deciles))
-    return [f"{share:.3f}" for share in shares]
-
-
-def _differences(scores: Mapping[str, Scores]) -> str:
-    """Setia minus each rival, with the paired 95 % interval."""
-    lines = [_row("Setia minus", list(COLUMNS)), _row("---", ["---"] * len(COLUMNS))]
-    for method, found in scores.items():
-        if method == SETIA:
-            continue
-        gaps = [difference(scores[SETIA], found, column) for column in COLUMNS]
-        cells = [f"{_number(d.point)} [{_number(d.low)}, {_number(d.high)}]" for d in gaps]
-        lines.append(_row(method, cells))
-    return "\n".join(lines) + "\n"
-
-
-def _row(first: str, cells: list[str]) -> str:
-    return f"| {' | '.join([first, *cells])} |"
-
-
-def _number(value: float) -> str:
-    return (
-        f"{value:,.0f}"
-        if abs(value) >= 1000
-        else f"{value:.4f}"
-        if abs(value) < 10
-        else f"{value:.1f}"
+        f"{len(found.churn.test):,} customers, horizon {horizon} days, "
+        f"{actual['churn'].mean():.1%} silent, {actual['orders'].sum():,.0f} order days; "
+        f"training rows {len(train):,} of {cutoffs} cutoffs, {train.X.shape[1]} features"
     )
 
 

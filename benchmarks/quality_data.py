@@ -87,6 +87,17 @@ class Material:
     repeat_value: Vector
     """Mean value of the order days after the first, in the currency; 0 without one."""
 
+    @property
+    def actual(self) -> dict[str, Vector]:
+        """What the test customers then did: churn (no purchase), orders (days) and net spend."""
+        churn, value = self.churn.test, self.value.test
+        labels = {
+            "churn": churn.churned,
+            "orders": churn.orders,
+            "spend": value.value if value else None,
+        }
+        return {name: np.asarray(each, dtype=np.float64) for name, each in labels.items()}
+
 
 def material(name: str, save: Path | None) -> Material:
     """The split's rows; kept in `save`, where given, until the code that makes them changes.
@@ -120,8 +131,8 @@ def kept(path: Path, make: Callable[[], Kept]) -> Kept:
 
 def configured(split: Split, workspace: Path) -> PipelineConfig:
     """The example's configuration with the split's horizon, asking about every past customer."""
-    os.environ.setdefault("SETIA_DATA", os.environ.get("SETIA_SHARED_DATA", ""))
-    config = _grocer(workspace) if split.data == "complete-journey" else _example(split.data)
+    config = _grocer(workspace) if split.data == "complete-journey" else example(split.data)
+    present(Path(config.sources["orders"].path or ""), split.data)
     days = split.horizon_days
     return config.model_copy(
         update={
@@ -153,12 +164,17 @@ def _history(snapshot: Snapshot, churn: Rows, day: int) -> tuple[History, Vector
     return History(frequency, recency, T, frequency + 1, mean), repeat
 
 
-def _example(name: str) -> PipelineConfig:
-    config = load_config(EXAMPLES / name / "pipeline.yaml")
-    path = config.sources["orders"].path
-    if not path or not Path(path).exists():
-        raise Absent(f"{path} is not here: examples/{name}/pipeline.yaml says where to get it")
-    return config
+def example(name: str) -> PipelineConfig:
+    """The configuration of a worked example, its data in SETIA_DATA or SETIA_SHARED_DATA."""
+    os.environ.setdefault("SETIA_DATA", os.environ.get("SETIA_SHARED_DATA", ""))
+    return load_config(EXAMPLES / name / "pipeline.yaml")
+
+
+def present(path: Path, name: str) -> Path:
+    """The same path; raises Absent when nothing is there."""
+    if not path.exists():
+        raise Absent(f"{path} is not here: examples/{name} says where to get it")
+    return path
 
 
 def _grocer(folder: Path) -> PipelineConfig:

@@ -1,7 +1,7 @@
 """The methods that `benchmarks.quality` sets beside Setia, each on the same rows or histories."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,6 +9,7 @@ import lightgbm as lgb
 import numpy as np
 
 from benchmarks.quality_data import Material
+from benchmarks.quality_scores import Forecast
 from training.baselines import RFM_LOGISTIC, RFM_RIDGE, churn_baselines, value_baselines
 from training.boosting import FOLDS, customer_folds
 from training.btyd.bg_nbd import BetaGeometricNbd
@@ -39,19 +40,6 @@ _SETTINGS = {
     "force_row_wise": True,
     "verbosity": -1,
 }
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What one method says of each test customer at the cutoff."""
-
-    churn: Vector
-    """Probability of no purchase within the horizon."""
-    orders: Vector
-    spend: Vector
-    low: Vector | None = None
-    high: Vector | None = None
-    """Ends of a 90 % interval for spend, where the method gives one."""
 
 
 def rivals(material: Material) -> dict[str, Forecast]:

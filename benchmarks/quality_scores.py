@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from benchmarks.quality_data import Material
-from benchmarks.quality_rivals import Forecast
 from training import metrics
 from training.dataset import Vector
 from training.metrics import Metric, bins, bootstrap, measure
 
+SETIA = "Setia"
 DRAWS, SEED = 200, 7
 COLUMNS: Mapping[str, tuple[str, Metric]] = {
     "AUC": ("churn", metrics.roc_auc),
@@ -26,6 +26,21 @@ COLUMNS: Mapping[str, tuple[str, Metric]] = {
 }
 """Column to the quantity it judges and its metric; total is predicted over actual."""
 HIGHER_IS_BETTER = frozenset({"AUC", "spend Gini"})
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What one method says of each test customer at the cutoff."""
+
+    churn: Vector
+    """Probability of churn; for shops, of no purchase within the horizon."""
+    orders: Vector | None = None
+    """Purchase days within the horizon."""
+    spend: Vector | None = None
+    """Net value within the horizon, in the currency."""
+    low: Vector | None = None
+    high: Vector | None = None
+    """Ends of a 90 % interval for spend, where the method gives one."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +71,21 @@ class Difference:
     high: float
 
 
-def score(material: Material, forecast: Forecast) -> Scores:
-    """Every column of one forecast; every method sees the same draws of customers."""
+def score(
+    actual: Mapping[str, Vector], customer_id: npt.NDArray[np.str_], forecast: Forecast
+) -> Scores:
+    """Every column of one forecast; every method sees the same draws of customers.
+
+    `actual` holds what happened by the names of Forecast; what it lacks is not judged.
+    """
     points: dict[str, float] = {}
     draws: dict[str, Vector] = {}
-    for quantity, actual in _actual(material).items():
-        predicted = getattr(forecast, quantity)
+    for quantity, happened in actual.items():
+        said = {"it": getattr(forecast, quantity)}
         asked = {name: metric for name, (of, metric) in COLUMNS.items() if of == quantity}
-        points |= {name: measure(metric, actual, predicted) for name, metric in asked.items()}
-        customers = material.churn.test.customer_id
-        drawn = bootstrap(asked, actual, {"it": predicted}, customers, draws=DRAWS, seed=SEED)
-        draws |= drawn["it"]
-    return Scores(points, draws, _coverage(_actual(material)["spend"], forecast))
+        points |= {name: measure(metric, happened, said["it"]) for name, metric in asked.items()}
+        draws |= bootstrap(asked, happened, said, customer_id, draws=DRAWS, seed=SEED)["it"]
+    return Scores(points, draws, _coverage(actual.get("spend"), forecast))
 
 
 def difference(first: Scores, second: Scores, column: str) -> Difference:
@@ -77,15 +95,8 @@ def difference(first: Scores, second: Scores, column: str) -> Difference:
     return Difference(first.points[column] - second.points[column], float(low), float(high))
 
 
-def _actual(material: Material) -> dict[str, Vector]:
-    churn, value = material.churn.test, material.value.test
-    assert value is not None  # noqa: S101 - matured by the choice of cutoff
-    labels = {"churn": churn.churned, "orders": churn.orders, "spend": value.value}
-    return {name: np.asarray(each, dtype=np.float64) for name, each in labels.items()}
-
-
-def _coverage(spend: Vector, forecast: Forecast) -> Coverage | None:
-    if forecast.low is None or forecast.high is None:
+def _coverage(spend: Vector | None, forecast: Forecast) -> Coverage | None:
+    if spend is None or forecast.spend is None or forecast.low is None or forecast.high is None:
         return None
     inside = (forecast.low <= spend) & (spend <= forecast.high)
     decile = bins(forecast.spend)
