@@ -14,11 +14,7 @@ from training.baselines import RFM_LOGISTIC, RFM_RIDGE, churn_baselines, value_b
 from training.boosting import FOLDS, customer_folds
 from training.btyd.bg_nbd import BetaGeometricNbd
 from training.btyd.gamma_gamma import GammaGamma
-
-try:
-    from training.btyd.pareto_nbd import ParetoNbd
-except ImportError:
-    ParetoNbd = None
+from training.btyd.pareto_nbd import ParetoNbd
 from training.dataset import Dataset, Vector
 from training.models import booster_names
 
@@ -46,7 +42,7 @@ def rivals(material: Material) -> dict[str, Forecast]:
     """Forecasts by method, for those whose software is here."""
     found = {
         MBG: _btyd(material, BetaGeometricNbd.fit(material.history)),
-        **({PARETO: _btyd(material, ParetoNbd.fit(material.history))} if ParetoNbd else {}),
+        PARETO: _btyd(material, ParetoNbd.fit(material.history)),
         RFM: _rfm(material),
         LIGHTGBM: _lightgbm(material),
     }
