@@ -16,6 +16,7 @@ from training.btyd.bg_nbd import BetaGeometricNbd
 from training.btyd.gamma_gamma import GammaGamma
 from training.btyd.pareto_nbd import ParetoNbd
 from training.dataset import Dataset, Vector
+from training.models import booster_names
 
 MBG, PARETO = "MBG/NBD + GG", "Pareto/NBD + GG"
 RFM, LIGHTGBM, LIFETIMES = "RFM logistic/ridge", "plain LightGBM", "lifetimes BG/NBD + GG"
@@ -89,6 +90,7 @@ def _boosted(train: Dataset, target: Vector, objective: Mapping[str, Any], asked
     rows = lgb.Dataset(
         train.X,
         target,
+        feature_name=booster_names(train.contract),
         categorical_feature=train.contract.categorical,
         free_raw_data=False,
     )

@@ -1,6 +1,5 @@
 """Platt calibration: raw churn scores, in logits, become propensities that mean what they say."""
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -69,25 +68,3 @@ def _line(raw_score: Vector, churned: Vector) -> tuple[float, float]:
 
 def _loss(logit: Vector, churned: Vector) -> float:
     return float(np.sum(np.logaddexp(0.0, logit) - churned * logit))
-
-
-def prior_shift(training_rate: float, population_rate: float) -> float:
-    """What to add to log odds learned where `training_rate` churn and asked where others do.
-
-    Right when churners, and stayers, look alike in both. Source: Saerens, Latinne and
-    Decaestecker (2002), Neural Computation 14(1), eq. 2.4; King and Zeng (2001), Political
-    Analysis 9(2), eq. 7.
-    """
-    return _log_odds(population_rate) - _log_odds(training_rate)
-
-
-def for_population(
-    calibration: Calibration, training_rate: float, population_rate: float
-) -> Calibration:
-    """The calibration whose propensities are a population's, learned from a rebalanced table."""
-    shift = prior_shift(training_rate, population_rate)
-    return calibration.model_copy(update={"intercept": calibration.intercept + shift})
-
-
-def _log_odds(rate: float) -> float:
-    return math.log(rate) - math.log1p(-rate)

@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from training.calibration import (
-    Calibration,
-    fit_platt,
-    for_population,
-    prior_shift,
-    sigmoid,
-)
+from training.calibration import Calibration, fit_platt, sigmoid
 
 
 def drawn(rows: int, seed: int, slope: float, intercept: float) -> tuple[np.ndarray, ...]:
@@ -65,20 +59,3 @@ def test_perfectly_separated_scores_still_give_a_finite_line() -> None:
     found = fit_platt(raw_score, churned, np.arange(100) % 5)
     assert np.isfinite([found.slope, found.intercept]).all()
     assert found.slope > 1.0
-
-
-def test_the_prior_shift_is_the_difference_of_the_log_odds_of_the_rates() -> None:
-    assert prior_shift(0.5, 0.2) == pytest.approx(np.log(0.25))
-    assert prior_shift(0.2, 0.2) == 0.0
-    assert prior_shift(0.2, 0.7) == pytest.approx(-prior_shift(0.7, 0.2))
-
-
-def test_a_balanced_table_tells_of_the_population_it_was_drawn_from() -> None:
-    raw_score, churned, _ = drawn(200_000, 5, slope=1.0, intercept=-2.0)
-    stayed = np.flatnonzero(churned == 0)[: int(churned.sum())]
-    balanced = np.concatenate([np.flatnonzero(churned == 1), stayed])
-    learned = fit_platt(raw_score[balanced], churned[balanced], np.arange(len(balanced)) % 5)
-    assert learned.apply(raw_score).mean() > 1.5 * churned.mean()
-    corrected = for_population(learned, 0.5, churned.mean())
-    assert corrected.apply(raw_score).mean() == pytest.approx(churned.mean(), rel=0.02)
-    assert corrected.intercept == pytest.approx(-2.0, abs=0.06)
