@@ -65,7 +65,7 @@ def _judged_split(name: str, save: Path | None) -> list[str]:
 
 def _setia(found: Material) -> Forecast:
     """The product's models, fitted and asked exactly as `setia backtest` does."""
-    fitted = fit_models(found.churn.train, found.value.train, found.config.training)
+    fitted = fit_models(found.churn, found.value, found.config.training)
     said = fitted.models.predict(found.churn.test.X)
     return Forecast(said.propensity, said.expected_orders, said.clv, said.clv_low, said.clv_high)
 
@@ -87,10 +87,12 @@ def _scored(found: Material, forecast: Forecast) -> Scores:
 def _about(found: Material) -> str:
     train, actual = found.churn.train, found.actual
     cutoffs, horizon = len(np.unique(train.cutoff)), found.config.churn.horizon_days
+    learned = found.churn.basis.learned_days
     return (
         f"{len(found.churn.test):,} customers, horizon {horizon} days, "
         f"{actual['churn'].mean():.1%} silent, {actual['orders'].sum():,.0f} order days; "
-        f"training rows {len(train):,} of {cutoffs} cutoffs, {train.X.shape[1]} features"
+        f"training rows {len(train):,} of {cutoffs} cutoffs with labels of {learned} days, "
+        f"{train.X.shape[1]} features"
     )
 
 

@@ -18,6 +18,7 @@ from features.ingest.run import ingest
 from training.baselines import ALL_LOGISTIC, churn_baselines
 from training.dataset import Dataset, Vector, build_dataset
 from training.fitting import fit_models
+from training.rows import Rows
 
 TABLES = ("ibm-telco", "iranian-churn")
 SHALLOW = "shallow LightGBM"
@@ -99,7 +100,7 @@ def _out_of_fold(data: Dataset, forecaster: Forecaster) -> Vector:
 
 
 def _setia(config: PipelineConfig, known: Dataset, asked: Dataset) -> Vector:
-    models = fit_models(known, None, config.training).models
+    models = fit_models(Rows(known, asked, known), None, config.training).models
     return models.predict(asked.X).propensity
 
 

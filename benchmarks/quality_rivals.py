@@ -7,6 +7,7 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+from scipy.special import expit, logit
 
 from benchmarks.quality_data import Material
 from benchmarks.quality_scores import Forecast
@@ -16,7 +17,6 @@ from training.btyd.bg_nbd import BetaGeometricNbd
 from training.btyd.gamma_gamma import GammaGamma
 from training.btyd.pareto_nbd import ParetoNbd
 from training.dataset import Dataset, Vector
-from training.models import booster_names
 
 MBG, PARETO = "MBG/NBD + GG", "Pareto/NBD + GG"
 RFM, LIGHTGBM, LIFETIMES = "RFM logistic/ridge", "plain LightGBM", "lifetimes BG/NBD + GG"
@@ -43,8 +43,8 @@ def rivals(material: Material) -> dict[str, Forecast]:
     found = {
         MBG: _btyd(material, BetaGeometricNbd.fit(material.history)),
         PARETO: _btyd(material, ParetoNbd.fit(material.history)),
-        RFM: _rfm(material),
-        LIGHTGBM: _lightgbm(material),
+        RFM: _stretched(material, _rfm(material)),
+        LIGHTGBM: _stretched(material, _lightgbm(material)),
     }
     if find_spec("lifetimes"):
         found[LIFETIMES] = _lifetimes(material)
@@ -57,6 +57,19 @@ def _btyd(material: Material, model: BetaGeometricNbd | ParetoNbd) -> Forecast:
     orders = model.expected_orders(history, horizon)
     each = GammaGamma.fit(history).expected_value(history)
     return Forecast(model.probability_no_order(history, horizon), orders, orders * each)
+
+
+def _stretched(material: Material, said: Forecast) -> Forecast:
+    """What was learned from labels of a shorter horizon, carried on as MBG/NBD goes on."""
+    learned, wanted = material.churn.basis.learned_days, material.config.churn.horizon_days
+    if learned == wanted:
+        return said
+    history, model = material.history, BetaGeometricNbd.fit(material.history)
+    shorter, longer = (model.probability_no_order(history, days) for days in (learned, wanted))
+    more = model.expected_orders(history, wanted) / model.expected_orders(history, learned)
+    assert said.orders is not None and said.spend is not None  # noqa: S101, PT018 - both set here
+    churn = expit(logit(said.churn) + logit(longer) - logit(shorter))
+    return Forecast(churn, said.orders * more, said.spend * more)
 
 
 def _rfm(material: Material) -> Forecast:
@@ -90,7 +103,6 @@ def _boosted(train: Dataset, target: Vector, objective: Mapping[str, Any], asked
     rows = lgb.Dataset(
         train.X,
         target,
-        feature_name=booster_names(train.contract),
         categorical_feature=train.contract.categorical,
         free_raw_data=False,
     )
