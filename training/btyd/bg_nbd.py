@@ -8,17 +8,18 @@ BG/NBD, x + 1 times in MBG/NBD.
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, PositiveFloat
-from scipy.special import betaln, gammaln, psi
+from scipy.special import betaln, expit, gammaln, psi
 
 from training.btyd.history import History, Vector
 from training.btyd.likelihood import Objective, distinct, maximise, require_repeaters
 
 Kind = Literal["bg_nbd", "mbg_nbd"]
+Number = TypeVar("Number", float, Vector)
 
 _STARTS = ((0.5, 0.3, 0.8, 2.5), (1.0, 1.0, 1.0, 1.0), (2.0, 0.1, 0.1, 2.0))
 _NODES = 48
@@ -47,8 +48,7 @@ class BetaGeometricNbd(BaseModel):
         """
         require_repeaters(history, kind)
         unit = float(history.T.mean())
-        objective = _objective(history, kind, unit)
-        r, alpha, a, b = maximise(objective, _STARTS, kind)
+        r, alpha, a, b = maximise(lambda few: _objective(few, kind, unit), history, _STARTS, kind)
         return cls(kind=kind, r=r, alpha=alpha * unit, a=a, b=b)
 
     def log_likelihood(self, history: History) -> Vector:
@@ -66,7 +66,7 @@ class BetaGeometricNbd(BaseModel):
 
     def probability_alive(self, history: History) -> Vector:
         """Chance that the last order was not the last for good; never a churn score by itself."""
-        return np.asarray(1 / (1 + np.exp(self._log_odds_dead(history))))
+        return np.asarray(expit(-self._log_odds_dead(history)))
 
     def probability_no_order(self, history: History, horizon: float) -> Vector:
         """Chance of no order within `horizon` after T.
@@ -97,7 +97,21 @@ class BetaGeometricNbd(BaseModel):
             expected[rows] = (weights[level[rows]] * placed).sum(axis=1)
         return np.asarray(self.probability_alive(history) * expected)
 
-    def _chances(self, frequency: Vector) -> Vector:
+    def draw_orders(
+        self, rng: np.random.Generator, living: int, x: float, T: float, horizon: float
+    ) -> Vector:
+        """`living` draws of the order days within `horizon` of a customer alive at T.
+
+        Exact: given that, rate and dropout chance are independent, gamma and beta; orders stop
+        at the first that drops the customer out, or with the horizon.
+        """
+        rate = rng.gamma(self.r + x, size=living) / (self.alpha + T)
+        # A chance below the smallest number is drawn as 0, which has no geometric.
+        chance = np.maximum(rng.beta(self.a, self.b + self._chances(x), living), 1e-300)
+        placed = np.minimum(rng.poisson(rate * horizon), rng.geometric(chance))
+        return placed.astype(np.float64)
+
+    def _chances(self, frequency: Number) -> Number:
         """Orders after which the customer could have dropped out."""
         return frequency + 1 if self.kind == "mbg_nbd" else frequency
 
@@ -138,7 +152,7 @@ def _objective(history: History, kind: Kind, unit: float) -> Objective:
         seen, last = alpha + T, alpha + recency
         stretch = np.log(seen / last)
         odds = _log_odds_dead((r, alpha, a, b), x, chances, stretch)
-        dead = 1 / (1 + np.exp(-odds))
+        dead = expit(odds)
         per_count = gammaln(r + values) - gammaln(r) + betaln(a, b + all_chances) - betaln(a, b)
         log_seen = np.log(seen)
         value = (

@@ -1,13 +1,17 @@
 """Orders and order value together: what each customer will spend within a horizon."""
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from training.btyd.bg_nbd import BetaGeometricNbd
 from training.btyd.gamma_gamma import GammaGamma
 from training.btyd.history import History, Vector
+from training.btyd.pareto_nbd import ParetoNbd
+
+Kind = Literal["mbg_nbd", "bg_nbd", "pareto_nbd"]
 
 
 @dataclass(frozen=True)
@@ -31,16 +35,19 @@ class Btyd(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    orders: BetaGeometricNbd
+    orders: Annotated[BetaGeometricNbd | ParetoNbd, Field(discriminator="kind")]
     value: GammaGamma
 
     @classmethod
-    def fit(cls, history: History) -> "Btyd":
-        """MBG/NBD and Gamma-Gamma on all orders of `history`.
+    def fit(cls, history: History, kind: Kind = "mbg_nbd") -> "Btyd":
+        """Both maximum-likelihood models of `history`, times in days.
 
         Raises CannotFit as the two do.
         """
-        return cls(orders=BetaGeometricNbd.fit(history), value=GammaGamma.fit(history))
+        value = GammaGamma.fit(history)
+        if kind == "pareto_nbd":
+            return cls(orders=ParetoNbd.fit(history), value=value)
+        return cls(orders=BetaGeometricNbd.fit(history, kind), value=value)
 
     def predict(self, history: History, horizon_days: float) -> BtydPrediction:
         """Predictions for the `horizon_days` after each customer's T."""

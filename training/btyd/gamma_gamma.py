@@ -35,15 +35,16 @@ class GammaGamma(BaseModel):
 
         Raises CannotFit with fewer than 50 customers of positive value.
         """
-        known = _known(history)
-        if known.sum() < FEWEST_CUSTOMERS:
+        known = history.rows(_known(history))
+        if len(known) < FEWEST_CUSTOMERS:
             raise CannotFit(
-                f"gamma_gamma: {known.sum()} customers have a mean order value above 0; at least "
+                f"gamma_gamma: {len(known)} customers have a mean order value above 0; at least "
                 f"{FEWEST_CUSTOMERS} are needed: check the order amounts"
             )
-        unit = float(np.median(history.mean_value[known]))
-        objective = _objective(history.orders[known], history.mean_value[known] / unit)
-        p, q_less_one, gamma = maximise(objective, _STARTS, "gamma_gamma")
+        unit = float(np.median(known.mean_value))
+        p, q_less_one, gamma = maximise(
+            lambda few: _objective(few, unit), known, _STARTS, "gamma_gamma"
+        )
         return cls(p=p, q=1 + q_less_one, gamma=gamma * unit)
 
     def log_likelihood(self, history: History) -> Vector:
@@ -82,8 +83,9 @@ def _log_density(p: float, q: float, gamma: float, n: Vector, z: Vector) -> Vect
     )
 
 
-def _objective(n: Vector, z: Vector) -> Objective:
-    """Mean log-likelihood in logs of (p, q - 1, gamma) and its gradient."""
+def _objective(known: History, unit: float) -> Objective:
+    """Mean log-likelihood in logs of (p, q - 1, gamma), values in `unit`, and its gradient."""
+    n, z = known.orders, known.mean_value / unit
 
     def objective(logs: Vector) -> tuple[float, Vector]:
         p, q_less_one, gamma = np.exp(logs)
