@@ -9,8 +9,8 @@ import numpy as np
 from features.feature_contract import FeatureColumn, FeatureContract
 from training.bundle import Bundle, BundleInfo, Models, write_bundle
 from training.calibration import Calibration
-from training.intervals import fit_intervals
 from training.glm import Objective
+from training.intervals import fit_intervals
 from training.members import Trees, booster_names
 from training.models import ChurnModel, Ensemble, OrdersModel, ValueModel
 
