@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from serving.batch import ScoreRun
     from serving.scoring import Score
     from training.describe import Description
-    from training.evaluate import Comparison, Estimate
+    from training.comparison import Comparison, Estimate
     from training.run import BacktestReport, TrainReport
 
 _SHOWN = 10
