@@ -37,7 +37,7 @@ def integrated(actual: np.ndarray, predicted: np.ndarray) -> float:
         return max(0.0, float(profit.max())) * float(beta.pdf(acceptance, 6, 14))
 
     steps = np.linspace(0, 1, 401)
-    return sum(quad(best, low, high, limit=20)[0] for low, high in pairwise(steps))
+    return float(sum(quad(best, low, high, limit=20)[0] for low, high in pairwise(steps)))
 
 
 @pytest.mark.parametrize("seed", [1, 2])

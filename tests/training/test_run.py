@@ -22,6 +22,7 @@ from training.bundle import load_bundle
 from training.dataset import CannotTrain, NotEnoughHistory
 from training.registry import tracking
 from training.run import TrainReport, backtest, train
+from training.suspects import SuspectedLeak
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 LAST_DAY = 400
@@ -301,6 +302,14 @@ def test_a_given_label_is_judged_on_customers_held_back(tmp_path: Path) -> None:
     assert not any("left" in name for name in bundle.contract.names)
     with pytest.raises(CannotTrain, match="no time to go back to"):
         backtest(config, CUTOFF, tmp_path / "out", silent)
+
+
+def test_a_planted_column_that_knows_the_label_is_named_and_refused(tmp_path: Path) -> None:
+    table = [{**row, "final_bill": float(row["left"] == "Yes")} for row in wide_table(500)]
+    write_snapshot(tmp_path / "snapshots", {"customers": table})
+    churn = ChurnConfig(label="column", column="left")
+    with pytest.raises(SuspectedLeak, match="'customers_final_bill' alone ranks churn with AUC 1"):
+        train(config_for(tmp_path, churn=churn), True, silent)
 
 
 def test_the_mlflow_project_calls_our_own_commands() -> None:
