@@ -32,6 +32,7 @@ def refusals(verdict: Verdict, training: TrainingConfig) -> tuple[str, ...]:
     return (
         *_without_skill(verdict.churn.comparison.methods[MODEL]["auc"]),
         *_not_better(verdict, training.promotion_margin),
+        *_worse_value(verdict),
         *_not_better_than_champion(verdict, training),
         *_badly_calibrated(verdict, training.max_calibration_error),
         *_badly_covered(verdict, training.min_top_coverage),
@@ -78,6 +79,16 @@ def _not_better(verdict: Verdict, margin: float) -> Iterator[str]:
                 f"not better than {baseline}: AUC differs by {auc}, and neither the Brier score, "
                 "the log loss nor the CLV is better; the simpler answer does as well"
             )
+
+
+def _worse_value(verdict: Verdict) -> Iterator[str]:
+    """Every simple CLV that ranks customers better."""
+    if verdict.value is None:
+        return
+    for baseline in verdict.value.comparison.differences:
+        gini = verdict.value.comparison.gain(baseline, "gini")
+        if gini.high < 0:
+            yield f"CLV significantly worse than {baseline}: Gini differs by {gini}"
 
 
 def _better_elsewhere(verdict: Verdict, baseline: str) -> bool:

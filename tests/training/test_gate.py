@@ -131,6 +131,14 @@ def test_a_tie_passes_when_the_value_beats_what_the_same_people_would_take(
         assert refusals(judged, TRAINING) == ()
 
 
+def test_a_value_that_ranks_worse_than_a_simple_one_is_refused() -> None:
+    judged = with_value(verdict({}), {"historical average": {"gini": (-0.05, -0.08, -0.02)}})
+    (reason,) = refusals(judged, TRAINING)
+    assert reason == (
+        "CLV significantly worse than historical average: Gini differs by -0.050 [-0.080, -0.020]"
+    )
+
+
 def test_a_tie_passes_for_a_model_that_is_as_simple_but_a_loss_does_not() -> None:
     judged = replace(verdict({"RFM logistic": {"auc": TIE}}), is_simple=True)
     assert refusals(judged, TRAINING) == ()
