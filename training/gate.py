@@ -64,7 +64,7 @@ def _without_skill(auc: Estimate) -> Iterator[str]:
 
 
 def _not_better(verdict: Verdict, margin: float) -> Iterator[str]:
-    """Every baseline that is better, and every simple answer that does as well."""
+    """Every baseline that is better, and every simple answer that may do as well."""
     comparison = verdict.churn.comparison
     for baseline in comparison.differences:
         if baseline in (BASE_RATE, CHAMPION):
@@ -76,8 +76,9 @@ def _not_better(verdict: Verdict, margin: float) -> Iterator[str]:
             continue
         elif not _better_elsewhere(verdict, baseline):
             yield (
-                f"not better than {baseline}: AUC differs by {auc}, and neither the Brier score, "
-                "the log loss nor the CLV is better; the simpler answer does as well"
+                f"not shown to be better than {baseline}: AUC differs by {auc}, and neither the "
+                "Brier score, the log loss nor the CLV is surely better; a simpler answer may do "
+                "as well"
             )
 
 

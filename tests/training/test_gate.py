@@ -103,8 +103,10 @@ def test_a_model_significantly_worse_than_a_baseline_is_refused(rival: str) -> N
 def test_a_tie_with_a_simple_answer_is_refused_when_nothing_else_is_better(rival: str) -> None:
     judged = verdict({rival: {"auc": TIE}})
     (reason,) = refusals(judged, TRAINING)
-    assert reason.startswith(f"not better than {rival}: AUC differs by 0.010 [-0.010, 0.030]")
-    assert reason.endswith("the simpler answer does as well")
+    assert reason.startswith(
+        f"not shown to be better than {rival}: AUC differs by 0.010 [-0.010, 0.030]"
+    )
+    assert reason.endswith("a simpler answer may do as well")
 
 
 @pytest.mark.parametrize("metric", ["brier", "log_loss"])
@@ -156,7 +158,7 @@ def test_the_margin_asks_for_more_than_a_gain() -> None:
     judged = verdict({"RFM logistic": {"auc": SURE}})
     assert refusals(judged, TrainingConfig(promotion_margin=0.005)) == ()
     (reason,) = refusals(judged, TrainingConfig(promotion_margin=0.02))
-    assert reason.startswith("not better than RFM logistic")
+    assert reason.startswith("not shown to be better than RFM logistic")
 
 
 def test_a_champion_that_is_better_stays() -> None:

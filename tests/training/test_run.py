@@ -169,7 +169,7 @@ def test_two_hundred_customers_are_judged_with_wide_intervals(tmp_path: Path) ->
     assert auc.high - auc.low > 0.08
     assert auc.low > 0.6
     assert (report.promoted is None) == bool(report.refusals)
-    assert all(reason.startswith("not better than") for reason in report.refusals)
+    assert all(reason.startswith("not shown to be better than") for reason in report.refusals)
 
 
 def test_a_handful_of_customers_is_refused_with_advice(tmp_path: Path) -> None:
