@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from features.feature_contract import FeatureContract
 from training.calibration import Calibration
-from training.forecast import Forecast
+from training.forecast import Forecast, can_forecast
 from training.glm import Objective
 from training.intervals import IntervalTable
 from training.members import READERS, Linear, Trees, booster_names
@@ -90,15 +90,23 @@ def read_models(files: Mapping[str, bytes]) -> Models:
 
 
 def misfit(models: Models) -> bool:
-    """Whether some member takes other features than the contract has."""
-    names = models.contract.names
+    """Whether some member takes other features than the contract has, or a forecast not there."""
     ensembles = [part.ensemble for part in (models.churn, models.orders, models.value) if part]
-    for member in (member for ensemble in ensembles for member in ensemble.members.values()):
-        if isinstance(member, Trees) and member.booster.feature_name() != booster_names(
-            models.contract
-        ):
-            return True
-        if isinstance(member, Linear) and not set(member.glm.names) <= set(names):
+    return any(_misfit(ensemble, models.contract) for ensemble in ensembles)
+
+
+def _misfit(ensemble: Ensemble, contract: FeatureContract) -> bool:
+    if ensemble.forecast and not can_forecast(contract.names):
+        return True
+    names, trained_on = set(contract.names), booster_names(contract)
+    for member in ensemble.members.values():
+        if isinstance(member, Trees):
+            fits, forecast = member.booster.feature_name() == trained_on, member.on_forecast
+        elif isinstance(member, Linear):
+            fits, forecast = set(member.glm.names) <= names, member.glm.offset_weight != 0
+        else:
+            fits, forecast = True, True
+        if not fits or (forecast and not ensemble.forecast):
             return True
     return False
 

@@ -45,21 +45,27 @@ class Forecast(BaseModel):
             return learned, learned
         return learned, self._link(history, self.horizon_days)
 
-    def explained(self, X: Matrix, names: Sequence[str]) -> Matrix:
-        """What recency, frequency and T add to the log odds against a typical customer.
+    def explained(self, X: Matrix, names: Sequence[str]) -> tuple[Matrix, Matrix]:
+        """What recency, frequency and T add to both offsets against a typical customer.
 
-        Exact Shapley values of three players (Shapley 1953), rows x features.
+        Exact Shapley values of three players (Shapley 1953), rows x features each.
         """
+        learned = self._explained(X, names, self.learned_days)
+        if self.learned_days == self.horizon_days:
+            return learned, learned
+        return learned, self._explained(X, names, self.horizon_days)
+
+    def _explained(self, X: Matrix, names: Sequence[str], days: int) -> Matrix:
         history = history_of(X, names)
         own = (history.T - history.recency, history.frequency, history.T)
-        value = {who: self._mixed(own, who) for who in range(8)}
+        value = {who: self._mixed(own, who, days) for who in range(8)}
         added = np.zeros(X.shape)
         for player, name in enumerate(_EXPLAINED):
             if name in names:
                 added[:, names.index(name)] = _shapley(value, player)
         return added
 
-    def _mixed(self, own: tuple[Vector, Vector, Vector], who: int) -> Vector:
+    def _mixed(self, own: tuple[Vector, Vector, Vector], who: int, days: int) -> Vector:
         """The link of customers who are themselves in the players of `who`, else typical."""
         since, frequency, T = (
             own[player] if who >> player & 1 else np.full(len(own[0]), self.typical[player])
@@ -68,7 +74,7 @@ class Forecast(BaseModel):
         T = np.maximum(T, since)
         recency = np.where(frequency > 0, T - since, 0.0)
         one = np.ones(len(T))
-        return self._link(History(frequency, recency, T, one, one), self.horizon_days)
+        return self._link(History(frequency, recency, T, one, one), days)
 
     def _link(self, history: History, days: int) -> Vector:
         if self.objective == "binary":

@@ -47,12 +47,14 @@ class Ensemble:
         """What each feature adds to the log odds, rows x features, without the constant."""
         if not len(X):
             return np.empty(X.shape)
-        explained = (
-            self.forecast.explained(X, self.contract.names) if self.forecast else np.zeros(X.shape)
-        )
+        learned = stretch = np.zeros(X.shape)
+        if self.forecast:
+            learned, asked = self.forecast.explained(X, self.contract.names)
+            stretch = asked - learned
         added = np.zeros(X.shape)
         for family, member in self.members.items():
-            added = added + self.weights[family] * member.contributions(X, explained)
+            own = member.contributions(X, learned) + stretch
+            added = added + self.weights[family] * own
         return added
 
     def _offsets(self, X: Matrix) -> tuple[Vector, Vector]:

@@ -29,7 +29,8 @@ def simulated_intervals(
     if forecast is None:
         raise ValueError("values can be simulated only where BTYD forecasts them")
     predicted = ensemble.predict(at.X) * factor
-    chosen = np.argsort(predicted, kind="stable")[:: max(1, len(predicted) // _MOST_CUSTOMERS)]
+    every = -(-len(predicted) // _MOST_CUSTOMERS)
+    chosen = np.argsort(predicted, kind="stable")[:: max(1, every)]
     names = ensemble.contract.names
     history = history_of(at.X[chosen], names)
     days = forecast.horizon_days
