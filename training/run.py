@@ -17,6 +17,7 @@ from training.evaluate import ChurnEvaluation, ValueEvaluation
 from training.fitting import Fitted, fit_models, refit_models
 from training.gate import refusals, ties
 from training.members import Vector
+from training.population import in_population, population_notes
 from training.registry import (
     Registered,
     champion_bundle,
@@ -101,12 +102,18 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     step = _stepper(progress, _STEPS)
     work = _work(config, None, step)
     reasons = refusals(work.verdict.churn, config.training)
-    notes = (*work.verdict.notes, *ties(work.verdict.churn))
+    rate = config.churn.population_rate
+    notes = (
+        *work.verdict.notes,
+        *ties(work.verdict.churn),
+        *population_notes(work.churn.refit, rate),
+    )
     work = replace(work, verdict=replace(work.verdict, notes=notes))
     step()
     now = datetime.now(UTC)
     info = _info(config, work, f"run-{now:%Y%m%dT%H%M%S}", now)
     models = refit_models(work.fitted, work.churn, work.value, config.training)
+    models = replace(models, churn=in_population(models.churn, work.churn.refit, rate))
     card = model_card(info, config, work.churn, work.value, work.verdict, refusals=reasons)
     folder = config.workspace / "reports" / info.version
     write_report(folder, card, work.verdict, config)
