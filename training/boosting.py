@@ -12,8 +12,8 @@ import numpy.typing as npt
 from features.config import TrainingConfig
 from features.feature_contract import FeatureContract, Matrix
 from training.dataset import CannotTrain
-from training.glm import TWEEDIE_POWER
-from training.members import Objective, Vector, booster_names
+from training.glm import TWEEDIE_POWER, Objective, Vector
+from training.members import booster_names
 
 FOLDS = 5
 _HASHES = 2**32
