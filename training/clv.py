@@ -17,7 +17,6 @@ from training.value_intervals import Source, better_source, simulated_intervals
 
 _FEWEST = 50
 _LEVEL_BOUNDS = (0.5, 2.0)
-_FEWEST_CUSTOMERS = 1_000
 _UNPROVED = 0.5
 _STRENGTHS = (0.0, 0.5, 1.0)
 
@@ -147,9 +146,7 @@ def _fit(
     examples = _examples(data, objective)
     _require_buyers(examples.target)
     forecast = _forecast(data, basis.at_test, basis, examples)
-    few = len(np.unique(data.customer_id)) < _FEWEST_CUSTOMERS
-    alone = ("btyd",) if forecast and few else None
-    fitted = fit_ensemble(examples, data.customer_id, forecast, training, alone)
+    fitted = fit_ensemble(examples, data.customer_id, forecast, training)
     own = _ratio(_actual(data, objective)[fitted.looked_at], fitted.out_of_fold)
     return fitted, Level(own, _proved_strength(fitted, own, basis, training))
 
