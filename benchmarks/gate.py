@@ -45,7 +45,7 @@ def main(shuffles: int) -> int:
 
 def judged(rows: Rows, config: PipelineConfig) -> tuple[str, ...]:
     """The gate's reasons against a churn model fitted on these rows."""
-    models = fit_models(rows.train, None, config.training).models
+    models = fit_models(rows, None, config.training).models
     return refusals(judge_models(models, rows, None, None, config), config.training)
 
 
@@ -70,9 +70,10 @@ def _company(folder: Path) -> tuple[PipelineConfig, Rows]:
     )
     ingest(config)
     rows = churn_rows(open_snapshot(config.workspace / "snapshots"), config)
-    return config, Rows(
-        *(replace(data, orders=None) for data in (rows.train, rows.test, rows.refit))
+    train, test, refit = (
+        replace(data, orders=None) for data in (rows.train, rows.test, rows.refit)
     )
+    return config, Rows(train, test, refit)
 
 
 def _kind(reason: str) -> str:

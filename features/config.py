@@ -5,11 +5,11 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 TableName = Literal[
     "customers", "orders", "events", "subscriptions", "tickets", "surveys", "contacts"
@@ -99,6 +99,17 @@ class ChurnConfig(Section):
     """For `column`: the attribute of `customers` that holds the label."""
     churned_values: list[str] = ["1", "true", "yes"]
     """For `column`: the values (any case) that mean churned."""
+    population_rate: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """For `column`: the true share of churners, where the table was balanced by label."""
+
+    @model_validator(mode="after")
+    def _rate_of_a_given_label(self) -> Self:
+        if self.population_rate is not None and self.label != "column":
+            raise ValueError(
+                f"population_rate corrects a given label, not {self.label!r}, whose rows are the "
+                "population itself; take it out, or set label to column"
+            )
+        return self
 
 
 class ClvConfig(Section):

@@ -14,7 +14,7 @@ from features.engine import configured_snapshot
 from features.feature_contract import FeatureContract, Matrix
 from features.snapshot import Snapshot
 from features.spark.snapshot import spark_behind
-from features.spine import eligible_at, nobody_eligible
+from features.spine import eligible_at
 from features.table import catalogue_contract, feature_table
 from serving.at_risk import AtRiskSummary, rank_scores, summarise, write_at_risk
 from serving.online import FILE, about_scores, write_online
@@ -65,8 +65,6 @@ def _scored(
         _require_definitions(bundle, snapshot)
         progress("scoring on Spark", 0, 1)
         scores, X = score_on_spark(spark, config, snapshot, bundle, cutoff)
-        if not scores:
-            raise nobody_eligible(snapshot, config.churn, cutoff)
         progress("scoring on Spark", 1, 1)
         return scores, X
     ids, X = scoring_rows(config, snapshot, bundle, cutoff, progress)

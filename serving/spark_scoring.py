@@ -15,7 +15,7 @@ from features.feature_contract import Matrix
 from features.snapshot import Snapshot
 from features.spark.connection import SparkConnection
 from features.spark.table import feature_frames
-from features.spine import eligible_query, require_usable
+from features.spine import eligible_query, nobody_eligible, require_usable
 from features.table import supported_features
 from serving.reasons import Reason
 from serving.scoring import Score, score_record, score_rows
@@ -42,14 +42,16 @@ def score_on_spark(
 
     Features, encoding, prediction and reasons are worked out by the workers; only scores and
     encoded rows come here, in no particular order.
+
+    Raises NobodyEligible when there is nobody to score.
     """
     require_usable(snapshot, [cutoff])
+    spine = _eligible(spark, config, snapshot, cutoff)
     chosen = supported_features(snapshot)
     sent = spark.session.sparkContext.broadcast(_files(config.workspace / "bundle"))
     names = [feature.name for feature in chosen]
     score = _scorer(lambda: sent.value, bundle.manifest, names, cutoff, config.serving)
     with feature_frames(spark, snapshot, chosen) as frame_at:
-        spine = _eligible(spark, config, snapshot, cutoff)
         rows = _spread(frame_at(spine, cutoff).drop("place"))
         table = rows.mapInArrow(score, _SPARK_SCHEMA).toArrow()
     sent.unpersist()
@@ -61,7 +63,10 @@ def _eligible(
 ) -> str:
     """SQL for (place, customer_id) of the customers asked about; places only keep them apart."""
     query, values = eligible_query(snapshot, config.churn, cutoff)
-    spark.execute(query, values).frame.createOrReplaceTempView("eligible")
+    eligible = spark.execute(query, values).frame
+    if eligible.isEmpty():
+        raise nobody_eligible(snapshot, config.churn, cutoff)
+    eligible.createOrReplaceTempView("eligible")
     return "SELECT monotonically_increasing_id() AS place, customer_id FROM eligible"
 
 

@@ -10,8 +10,17 @@ from features.spark.session import SparkUnavailable, require_spark
 
 SPARK = SparkConfig(
     master="local[2]",
-    settings={"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "2g"},
+    settings={
+        "spark.sql.shuffle.partitions": "2",
+        "spark.driver.memory": "2g",
+        # So few rows cost nothing; compiling code for them, and planning anew between stages, do.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.adaptive.enabled": "false",
+    },
 )
+"""The one session of all tests: the first to ask for it starts it."""
 RELATIVE = 1e-9
 
 

@@ -67,6 +67,7 @@ def brief(config: PipelineConfig, workspace: Path, cutoffs: int = 1) -> Pipeline
         ("online-retail", 502_938, 400_996),
         ("cdnow", 69_659, 69_659),
         ("ravenstack", 34_500, 34_500),
+        ("ibm-telco", 7_043, 7_043),
     ],
 )
 def test_every_row_of_an_example_is_accepted_or_set_aside(

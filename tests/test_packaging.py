@@ -21,7 +21,7 @@ from tests.command import setia, setia_process
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("features", "training", "serving", "setia")
-NOT_SERVED = ("pandas", "duckdb", "pyarrow", "mlflow", "sklearn", "matplotlib", "typer")
+NOT_SERVED = ("pandas", "duckdb", "pyarrow", "pyspark", "mlflow", "sklearn", "matplotlib", "typer")
 
 
 def python(folder: Path, code: str) -> str:

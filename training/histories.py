@@ -15,12 +15,12 @@ from training.btyd.likelihood import CannotFit
 from training.forecast import Standpoint, can_forecast
 
 _LEAST_SHARE = 0.01
+# The amounts are added as decimals, so that the order of adding does not show.
 _HISTORIES = """
-    SELECT count(*) - 1 AS frequency, max(day) - min(day) AS recency, $day - 1 - min(day) AS t,
-           count(*) AS orders, avg(value) AS mean_value
-    FROM (SELECT customer_id, day, sum(amount) AS value FROM orders
-          WHERE NOT is_return AND day < $day GROUP BY customer_id, day)
-    GROUP BY customer_id ORDER BY customer_id
+    SELECT count(DISTINCT day) - 1 AS frequency, max(day) - min(day) AS recency,
+           $day - 1 - min(day) AS t, count(DISTINCT day) AS orders,
+           CAST(sum(CAST(amount AS DECIMAL(38, 9))) AS DOUBLE) / count(DISTINCT day) AS mean_value
+    FROM orders WHERE NOT is_return AND day < $day GROUP BY customer_id ORDER BY customer_id
 """
 
 

@@ -71,7 +71,7 @@ class ValueRows:
     basis: Basis = field(default_factory=Basis)
 
 
-_SHORTEST_LABEL = 30
+_MOST_STRETCH = 3
 
 
 class NoValueModel(ValueError):
@@ -145,7 +145,7 @@ def _split_or_stretch(
     """The split, and the horizon of its labels: shorter when no label of the wanted one fits.
 
     A shorter label is stretched by what BTYD forecasts over both horizons, so only orders can
-    be; half of the history is labels, half features.
+    be, and to three times its days at most; half of the history is labels, half features.
 
     Raises NotEnoughHistory as `plan_split` does.
     """
@@ -154,7 +154,7 @@ def _split_or_stretch(
     except NotEnoughHistory:
         test = before or latest_matured(snapshot, wanted)
         learned = (test - snapshot.manifest.first).days // 2
-        if not _by_orders(config) or not _SHORTEST_LABEL <= learned < wanted:
+        if not _by_orders(config) or not wanted / _MOST_STRETCH <= learned < wanted:
             raise
     train = plan_split(snapshot, config, learned, test).train
     refit = train if before else plan_split(snapshot, config, learned).refit

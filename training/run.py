@@ -16,6 +16,7 @@ from training.dataset import CannotTrain, Dataset
 from training.evaluate import ChurnEvaluation, ValueEvaluation
 from training.fitting import Fitted, fit_models, refit_models
 from training.gate import refusals, ties
+from training.population import in_population, population_notes
 from training.registry import (
     Registered,
     champion_bundle,
@@ -102,12 +103,15 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     work = _work(config, None, step)
     overlap = reseeded_overlap(work.fitted.models, work.churn, config.training)
     reasons = refusals(work.verdict, config.training)
-    notes = (*work.verdict.notes, *ties(work.verdict))
+    rate = config.churn.population_rate
+    corrected = population_notes(work.churn.refit, rate)
+    notes = (*work.verdict.notes, *ties(work.verdict), *corrected)
     work = replace(work, verdict=replace(work.verdict, notes=notes, reason_overlap=overlap))
     step()
     now = datetime.now(UTC)
     info = _info(config, work, f"run-{now:%Y%m%dT%H%M%S}", now)
     models = refit_models(work.fitted, work.churn, work.value, config.training)
+    models = replace(models, churn=in_population(models.churn, work.churn.refit, rate))
     card = model_card(info, config, work.churn, work.value, work.verdict, refusals=reasons)
     folder = config.workspace / "reports" / info.version
     write_report(folder, card, work.verdict, config)

@@ -12,10 +12,12 @@ from features.ingest.readings import FOUND_TIME
 from features.ingest.report import share
 from features.ingest.staging import Staged
 from features.ingest.trail import trail_doubts
+from features.sources.source import source_files
 
 Tables = Mapping[TableName, Staged]
 
 _APART_DAYS = 31
+_FILES_SHOWN = 5
 _AFTER_SIGNUP: Mapping[TableName, str] = {
     "subscriptions": "started_at",
     "tickets": "opened_at",
@@ -30,7 +32,7 @@ def table_warnings(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
     name = staged.table.name
     if not _count(connection, f"SELECT count(*) FROM {name}"):
         return (f"no row was accepted; give it rows, or remove sources.{name}",)
-    doubts = (_copies, _never_known, _thousands, _overlaps, _trail)
+    doubts = (_same_files, _copies, _never_known, _thousands, _overlaps, _trail)
     return tuple(warning for doubt in doubts for warning in doubt(connection, staged))
 
 
@@ -47,6 +49,25 @@ def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
 
 def _total(connection: duckdb.DuckDBPyConnection, name: str) -> int:
     return _count(connection, f"SELECT count(*) FROM {name}")
+
+
+def _same_files(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[str]:
+    """Files of a folder or glob that hold the same rows, in whatever order and form."""
+    if not staged.source.path or len(source_files(staged.source)) < 2:
+        return
+    columns = ", ".join(quoted(name) for name in staged.raw.columns)
+    found = connection.execute(
+        "SELECT list(source_file ORDER BY source_file), any_value(rows) FROM ("
+        f"SELECT source_file, count(*) AS rows, sum(hash({columns})) AS content "
+        f"FROM {staged.raw.relation} GROUP BY source_file) GROUP BY rows, content "
+        "HAVING count(*) > 1 ORDER BY 1"
+    ).fetchall()
+    for files, rows in found:
+        more = f" and {len(files) - _FILES_SHOWN:,} more" if len(files) > _FILES_SHOWN else ""
+        yield (
+            f"these files hold the same rows, {rows:,} each: {', '.join(files[:_FILES_SHOWN])}"
+            f"{more}; if one was delivered twice, remove it"
+        )
 
 
 def _copies(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[str]:

@@ -59,6 +59,12 @@ class TableReport:
         """Whether more was rejected than the configuration allows."""
         return self.reject_rate > self.max_reject_rate
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Every rejection and warning as a sentence with its advice."""
+        rejected = (f"{each.sentence}; {each.advice}" for each in self.rejections)
+        return (*rejected, *self.warnings)
+
 
 @dataclass(frozen=True)
 class IngestReport:
@@ -85,10 +91,7 @@ class IngestReport:
 
     def problems(self) -> list[str]:
         """Every rejection and warning as a sentence with its advice, table by table."""
-        lines = []
-        for report in self.tables:
-            lines += [f"{each.table}: {each.sentence}; {each.advice}" for each in report.rejections]
-            lines += [f"{report.table}: {warning}" for warning in report.warnings]
+        lines = [f"{each.table}: {problem}" for each in self.tables for problem in each.problems]
         return lines + list(self.warnings)
 
 

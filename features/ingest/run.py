@@ -34,7 +34,7 @@ class TooManyRejects(ContractError):
         lines = [
             f"{table.table}: {table.reject_rate:.1%} of the rows are rejected, more than "
             f"max_reject_rate {table.max_reject_rate:.1%}\n"
-            + "\n".join(f"  {each.sentence}; {each.advice}" for each in table.rejections)
+            + "\n".join(f"  {problem}" for problem in table.problems)
             for table in report.too_many
         ]
         super().__init__("\n".join(lines))

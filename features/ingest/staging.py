@@ -11,7 +11,7 @@ from features.ingest.mapping import Binding, bind, lookup_target
 from features.ingest.normalise import choice_value, is_float_id, literal, quoted
 from features.ingest.readings import FOUND_TIME, LIFTED, readings
 from features.ingest.rules import row_rules, struct, survey_scale, text_of, verdict
-from features.ingest.texts import kept_of_text, text_numbers
+from features.ingest.texts import kept_of_text, text_notes, text_numbers
 from features.ingest.trail import (
     change_source,
     change_table,
@@ -46,7 +46,7 @@ class Staged:
     bindings: list[Binding]
     relation: str
     notes: dict[str, str]
-    """What was read differently from how it was written, to the column that marks such rows."""
+    """What was read differently from how it was written, to what is true of such rows."""
 
     @property
     def mapped(self) -> tuple[str, ...]:
@@ -106,6 +106,7 @@ def typed_rows(
         f"{verdict(rules)} AS verdict "
         f"FROM ({readings(table, source, raw, bindings, config.timezone)})"
     )
+    marks |= text_notes(bindings)
     return Staged(table, source, raw, bindings, f"staged_{table.name}", marks)
 
 

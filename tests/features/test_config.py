@@ -79,3 +79,10 @@ def test_a_trail_without_a_resolved_status_is_refused(tmp_path: Path) -> None:
     trail = "  tickets:\n    trail: {changed_at: at, status: state, resolved: []}\n"
     with pytest.raises(ConfigError, match=r"tickets\.trail\.resolved: .* at least 1 item"):
         load_config(write(tmp_path, PLAIN + trail))
+
+
+def test_a_population_rate_is_only_for_a_given_label(tmp_path: Path) -> None:
+    given = "churn:\n  label: column\n  column: left\n  population_rate: 0.1\n"
+    assert load_config(write(tmp_path, PLAIN + given)).churn.population_rate == 0.1
+    with pytest.raises(ConfigError, match="population_rate corrects a given label, not 'inact"):
+        load_config(write(tmp_path, PLAIN + "churn:\n  population_rate: 0.1\n"))

@@ -1,6 +1,6 @@
 """The configuration names the engine that reads the snapshot."""
 
-import importlib.util
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from features.engine import configured_snapshot
 from features.spark.session import SparkUnavailable
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("pyspark") is not None, reason="PySpark is installed here"
-)
-def test_spark_without_pyspark_says_what_to_install(tmp_path: Path, make_snapshot: Any) -> None:
+def test_spark_without_pyspark_says_what_to_install(
+    tmp_path: Path, make_snapshot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", None)
     order = {"customer_id": "a", "ordered_at": datetime(2024, 1, 1, tzinfo=UTC), "amount": 1}
     make_snapshot(tmp_path / "snapshots", {"orders": [order]})
     config = PipelineConfig(

@@ -304,6 +304,22 @@ def test_a_given_label_is_judged_on_customers_held_back(tmp_path: Path) -> None:
         backtest(config, CUTOFF, tmp_path / "out", silent)
 
 
+def test_a_balanced_table_is_served_at_the_rate_of_its_population(tmp_path: Path) -> None:
+    population = wide_table(4_000)
+    left = [row for row in population if row["left"] == "Yes"]
+    few = [row for row in population if row["left"] == "No"][: len(left) // 4]
+    sampled = [row for row in population if row["left"] == "Yes"][: 4 * len(few)] + few
+    write_snapshot(tmp_path / "snapshots", {"customers": sampled})
+    churn = ChurnConfig(label="column", column="left", population_rate=0.5)
+    report = train(config_for(tmp_path, churn=churn), True, silent)
+    assert any("80.0% churned" in note and "50.0% do" in note for note in report.notes)
+    bundle = load_bundle(tmp_path / "bundle")
+    told = [name for name in population[0] if name not in ("customer_id", "left")]
+    rows = {f"customers_{name}": [row[name] for row in population] for name in told}
+    said = bundle.predict(bundle.contract.encode(rows)).propensity
+    assert said.mean() == pytest.approx(len(left) / len(population), rel=0.15)
+
+
 def test_a_planted_column_that_knows_the_label_is_named_and_refused(tmp_path: Path) -> None:
     table = [{**row, "final_bill": float(row["left"] == "Yes")} for row in wide_table(500)]
     write_snapshot(tmp_path / "snapshots", {"customers": table})
