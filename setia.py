@@ -18,6 +18,7 @@ from setia_steps import (
     run_ingest,
     run_scoring,
     run_training,
+    with_trials,
 )
 from setia_terminal import Terminal
 
@@ -163,11 +164,16 @@ def train(
     promote: Annotated[
         bool, typer.Option(help="Serve the new models if the gate finds nothing against them.")
     ] = False,
+    tune: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="TRIALS", help="First search for better boosting settings."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train churn and CLV on past cutoffs, judge them on a later one, track them in MLflow."""
     terminal = Terminal(json=json)
-    report = run_training(load_config(config), promote, terminal)
+    settings = load_config(config)
+    report = run_training(with_trials(settings, tune) if tune else settings, promote, terminal)
     terminal.document(report)
     if promote and report.refusals:
         raise typer.Exit(1)

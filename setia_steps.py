@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.config import PipelineConfig
+from features.config import PipelineConfig, TuningConfig
 from setia_terminal import Terminal
 
 if TYPE_CHECKING:
@@ -75,6 +75,14 @@ def prove_no_leak(settings: PipelineConfig, terminal: Terminal) -> bool:
     changed = changed_features(snapshot, cutoffs)
     terminal.leakage(changed, cutoffs)
     return not changed
+
+
+def with_trials(settings: PipelineConfig, trials: int) -> PipelineConfig:
+    """`settings` that ask for a search of so many trials."""
+    minutes = settings.training.tuning.minutes if settings.training.tuning else None
+    tuning = TuningConfig(trials=trials, minutes=minutes)
+    training = settings.training.model_copy(update={"tuning": tuning})
+    return settings.model_copy(update={"training": training})
 
 
 def run_training(settings: PipelineConfig, promote: bool, terminal: Terminal) -> "TrainReport":

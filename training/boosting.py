@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -11,17 +11,15 @@ import numpy.typing as npt
 
 from features.config import TrainingConfig
 from features.feature_contract import FeatureContract, Matrix
+from training.boosting_settings import METRIC, Objective, boosting_settings
 from training.dataset import CannotTrain
 from training.models import Vector, booster_names
-
-Objective = Literal["binary", "gamma", "poisson"]
 
 FOLDS = 5
 _HASHES = 2**32
 _CROSS_ROWS = 60_000
 _MOST_ROUNDS = 600
 _PATIENCE = 40
-_METRIC = {"binary": "binary_logloss", "gamma": "gamma", "poisson": "poisson"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def cross_fit(
         callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)],
         return_cvbooster=True,
     )
-    rounds = len(result[f"valid {_METRIC[examples.objective]}-mean"])
+    rounds = len(result[f"valid {METRIC[examples.objective]}-mean"])
     return CrossFit(rounds, _out_of_fold(result["cvbooster"].boosters, examples.X, fold, rounds))
 
 
@@ -128,21 +126,4 @@ def _data(examples: Examples) -> lgb.Dataset:
 
 
 def _settings(examples: Examples, training: TrainingConfig) -> dict[str, Any]:
-    rows = int(examples.teaches.sum())
-    return {
-        "objective": examples.objective,
-        "metric": _METRIC[examples.objective],
-        "learning_rate": 0.04,
-        "num_leaves": 15 if rows >= 2000 else 7,
-        "min_data_in_leaf": min(50, max(5, rows // 100)),
-        "feature_fraction": 0.7,
-        "bagging_fraction": 0.8,
-        "bagging_freq": 1,
-        "lambda_l2": 5.0,
-        "max_bin": 127,
-        "seed": training.seed,
-        "num_threads": training.threads,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
+    return boosting_settings(examples.objective, int(examples.teaches.sum()), training)

@@ -1,0 +1,39 @@
+"""The settings of every boosted model: shallow defaults by the number of rows, unless given."""
+
+from typing import Any, Literal
+
+from features.config import BoostingConfig, TrainingConfig
+
+Objective = Literal["binary", "gamma", "poisson"]
+
+METRIC = {"binary": "binary_logloss", "gamma": "gamma", "poisson": "poisson"}
+
+
+def default_boosting(rows: int) -> BoostingConfig:
+    """Shallow trees that suit most companies; smaller still with few rows to learn from."""
+    return BoostingConfig(
+        learning_rate=0.04,
+        num_leaves=15 if rows >= 2000 else 7,
+        min_data_in_leaf=min(50, max(5, rows // 100)),
+        feature_fraction=0.7,
+        bagging_fraction=0.8,
+        lambda_l2=5.0,
+    )
+
+
+def boosting_settings(objective: Objective, rows: int, training: TrainingConfig) -> dict[str, Any]:
+    """LightGBM's parameters for so many teaching rows; `training.boosting` has the last word."""
+    given = training.boosting.model_dump(exclude_none=True)
+    return {
+        "objective": objective,
+        "metric": METRIC[objective],
+        **default_boosting(rows).model_dump(),
+        **given,
+        "bagging_freq": 1,
+        "max_bin": 127,
+        "seed": training.seed,
+        "num_threads": training.threads,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
