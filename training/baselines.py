@@ -18,6 +18,7 @@ ALL_LOGISTIC = "logistic on all features"
 MEAN_VALUE = "mean value"
 HISTORICAL_VALUE = "historical average"
 RFM_RIDGE = "RFM ridge"
+ALL_RIDGE = "ridge on all features"
 
 _FREQUENCY, _T, _MEAN_SPEND = "orders_frequency", "orders_T", "orders_value_mean"
 _RFM = ("orders_days_since_last", _FREQUENCY, _T, _MEAN_SPEND)
@@ -63,18 +64,20 @@ def value_baselines(train: Dataset, test: Dataset, horizon_days: int) -> dict[st
     """Values of the test rows by method: training mean, historical average, RFM ridge.
 
     The historical average carries on a customer's spend per day since the first purchase, taken
-    over at least one horizon so that a purchase of yesterday is not repeated daily.
+    over at least one horizon so that a purchase of yesterday is not repeated daily. Without
+    features of orders there is none, and the ridge reads every feature.
     """
     from sklearn.linear_model import Ridge
 
     value = _known(train.value)
-    known, asked = _design(train, test, _positions(train, _RFM))
+    is_rfm = len(_positions(train, _RFM)) == len(_RFM)
+    positions = _positions(train, _RFM if is_rfm else train.contract.names)
+    known, asked = _design(train, test, positions)
     ridge = Ridge(alpha=1.0).fit(known, value)
-    return {
-        MEAN_VALUE: np.full(len(test), value.mean()),
-        HISTORICAL_VALUE: _historical_value(test, horizon_days),
-        RFM_RIDGE: np.clip(ridge.predict(asked), 0, None),
-    }
+    simple = {MEAN_VALUE: np.full(len(test), value.mean())}
+    if is_rfm:
+        simple[HISTORICAL_VALUE] = _historical_value(test, horizon_days)
+    return simple | {RFM_RIDGE if is_rfm else ALL_RIDGE: np.clip(ridge.predict(asked), 0, None)}
 
 
 def _historical_value(test: Dataset, horizon_days: int) -> Vector:
