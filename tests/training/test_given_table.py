@@ -1,7 +1,9 @@
 """A table of the user's own: plain functions from table to verdict, and what is refused."""
 
+import re
 from datetime import date, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -228,3 +230,17 @@ def test_a_table_without_features_is_refused() -> None:
     bare = table(60)[["customer_id", "cutoff", "churned"]]
     with pytest.raises(TableRefused, match="no feature beside customer_id, cutoff, churned"):
         dataset_from_table(bare)
+
+
+def test_the_how_to_of_the_documentation_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "data-science.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    table().to_parquet("my_features.parquet")
+    table(60, seed=2).drop(columns=["churned", "value", "orders"]).to_parquet("today.parquet")
+    told: dict[str, Any] = {}
+    exec(block, told)  # noqa: S102
+    assert "Beats base rate" in capsys.readouterr().out
+    assert len(told["propensity"]) == 180
