@@ -134,3 +134,11 @@ def test_a_company_without_value_is_drawn_without_it(tmp_path: Path) -> None:
         draw_rows(rows, tmp_path / f"{name}.png", generated=True)
         sizes[name] = int.from_bytes((tmp_path / f"{name}.png").read_bytes()[20:24])
     assert sizes["churn"] < sizes["both"]
+
+
+def test_a_search_without_two_cutoffs_a_horizon_apart_is_refused(folder: Path) -> None:
+    """Here, as it needs the command and a checked shop: the shop trains on a single cutoff."""
+    setia("train", "-c", folder / "pipeline.yaml", "--tune", "3").refused(
+        "tuning needs a cutoff whose labels end before a later cutoff",
+        "raise training.cutoffs or training.cutoff_every_days, or train without --tune",
+    )
