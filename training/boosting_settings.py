@@ -1,12 +1,12 @@
 """The settings of every boosted model: shallow defaults by the number of rows, unless given."""
 
-from typing import Any, Literal
+from typing import Any
 
 from features.config import BoostingConfig, TrainingConfig
+from training.glm import TWEEDIE_POWER
+from training.members import Objective
 
-Objective = Literal["binary", "gamma", "poisson"]
-
-METRIC = {"binary": "binary_logloss", "gamma": "gamma", "poisson": "poisson"}
+METRIC = {"binary": "binary_logloss", "tweedie": "tweedie", "poisson": "poisson"}
 
 
 def default_boosting(rows: int) -> BoostingConfig:
@@ -27,6 +27,7 @@ def boosting_settings(objective: Objective, rows: int, training: TrainingConfig)
     return {
         "objective": objective,
         "metric": METRIC[objective],
+        "tweedie_variance_power": TWEEDIE_POWER,
         **default_boosting(rows).model_dump(),
         **given,
         "bagging_freq": 1,

@@ -17,7 +17,7 @@ from training.dataset import CannotTrain, Dataset
 from training.evaluate import ChurnEvaluation, ValueEvaluation
 from training.fitting import Fitted, fit_models, refit_models
 from training.gate import refusals, ties
-from training.models import Vector
+from training.members import Vector
 from training.registry import (
     Registered,
     champion_bundle,
@@ -124,8 +124,7 @@ def _trained(
     work = replace(work, verdict=replace(work.verdict, notes=notes))
     step()
     info = _info(config, work, version, now)
-    value_refit = work.value.refit if work.value else None
-    models = refit_models(work.fitted, work.churn.refit, value_refit, config.training)
+    models = refit_models(work.fitted, work.churn, work.value, config.training)
     card = model_card(info, config, work.churn, work.value, work.verdict, refusals=reasons)
     folder = config.workspace / "reports" / info.version
     write_report(folder, card, work.verdict, config)
@@ -190,7 +189,7 @@ def _work(
     value, notes = _value_or_reason(snapshot, config, churn, before)
     config, found = tuned(config, churn.train, _watched(config, progress, log))
     step()
-    fitted = fit_models(churn.train, value.train if value else None, config.training)
+    fitted = fit_models(churn, value, config.training)
     step()
     rivals, unfair = _rivals(snapshot, config, churn, before)
     verdict = judge_models(fitted.models, churn, value, rivals, config)
@@ -240,16 +239,14 @@ def _params(config: PipelineConfig, work: _Work) -> dict[str, object]:
         for name, section in sections.items()
         for key, value in _flat(section.model_dump(mode="json"))
     }
-    calibration = work.fitted.churn.model.calibration
     return (
         asked
-        | work.fitted.rounds
+        | work.fitted.choices
         | {
             "features": len(work.churn.train.contract.columns),
             "rows_train": len(work.churn.train),
             "rows_test": len(work.churn.test),
             "rows_refit": len(work.churn.refit),
-            "calibration": calibration.kind,
             "fingerprint": work.snapshot.manifest.fingerprint,
         }
     )

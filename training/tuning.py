@@ -19,7 +19,7 @@ from features.config import BoostingConfig, PipelineConfig, TrainingConfig, Tuni
 from training.boosting import sample_customers
 from training.boosting_settings import boosting_settings, default_boosting
 from training.dataset import CannotTrain, Dataset
-from training.models import booster_names
+from training.members import booster_names
 from training.tuning_folds import Fold, customer_groups, time_folds
 
 if TYPE_CHECKING:

@@ -58,18 +58,20 @@ def table(customers: int = 250, seed: int = 1, **columns: Any) -> pd.DataFrame:
     return made.assign(**columns)
 
 
+def valued(rows: Rows) -> ValueRows:
+    return ValueRows(rows.train, rows.test, rows.refit)
+
+
 @cache
 def fitted() -> tuple[Rows, Fitted]:
     rows = rows_by_time(dataset_from_table(table()), 90)
-    return rows, fit_models(rows.train, rows.train, TrainingConfig())
+    return rows, fit_models(rows, valued(rows), TrainingConfig())
 
 
 def test_plain_functions_lead_from_a_table_to_a_verdict() -> None:
     rows, found = fitted()
     refuse_suspects(rows.train, ())
-    verdict = judge_models(
-        found.models, rows, ValueRows(rows.train, rows.test, rows.refit), {}, CONFIG
-    )
+    verdict = judge_models(found.models, rows, valued(rows), {}, CONFIG)
     assert verdict.churn.comparison.methods["model"]["auc"].low > 0.7
     assert "ridge on all features" in verdict.value.comparison.methods
     assert next(iter(verdict.drivers)) == "customers_balance"
@@ -117,14 +119,14 @@ def test_a_feature_of_the_catalogue_keeps_its_name() -> None:
 def test_a_constant_and_an_all_missing_feature_are_never_used_and_do_no_harm() -> None:
     """Beside the same table without them: the Brier scores agree within .005."""
     rows, found = fitted()
-    lean = dataset_from_table(table().drop(columns=["flag", "nothing"]))
-    without = fit_models(rows_by_time(lean, 90).train, None, TrainingConfig())
-    splits = found.churn.model.booster.feature_importance()
-    used = dict(zip(rows.train.contract.names, splits, strict=True))
+    lean = rows_by_time(dataset_from_table(table().drop(columns=["flag", "nothing"])), 90)
+    without = fit_models(lean, None, TrainingConfig())
+    added = np.abs(found.models.contributions(rows.test.X)).max(axis=0)
+    used = dict(zip(rows.train.contract.names, added, strict=True))
     assert used["customers_flag"] == used["customers_nothing"] == 0
     ours, theirs = (
         np.mean((fit.models.churn.predict(data.X) - data.churned) ** 2)
-        for fit, data in ((found, rows.test), (without, rows_by_time(lean, 90).test))
+        for fit, data in ((found, rows.test), (without, lean.test))
     )
     assert ours == pytest.approx(theirs, abs=0.005)
 
