@@ -95,7 +95,7 @@ def net_share(snapshot: Snapshot, config: PipelineConfig, before: datetime) -> f
     _require_value(snapshot, config)
     query = f"""
         SELECT (SELECT round(CAST(sum({_EXACT.format("money")}) AS DOUBLE), 6)
-                FROM ({_flows(config.clv.value)}) WHERE at < $before),
+                FROM ({_flows(config.clv.value)}) moved WHERE moved.at < $before),
                (SELECT round(CAST(sum({_EXACT.format("amount")}) AS DOUBLE), 6)
                 FROM orders WHERE NOT is_return AND ordered_at < $before)
     """

@@ -13,7 +13,8 @@ from features.config import TrainingConfig
 from features.feature_contract import FeatureContract, Matrix
 from training.boosting_settings import METRIC, boosting_settings
 from training.dataset import CannotTrain
-from training.members import Objective, Vector, booster_names
+from training.glm import Objective, Vector
+from training.members import booster_names
 
 FOLDS = 5
 _HASHES = 2**32

@@ -3,8 +3,7 @@
 from typing import Any
 
 from features.config import BoostingConfig, TrainingConfig
-from training.glm import TWEEDIE_POWER
-from training.members import Objective
+from training.glm import TWEEDIE_POWER, Objective
 
 METRIC = {"binary": "binary_logloss", "tweedie": "tweedie", "poisson": "poisson"}
 

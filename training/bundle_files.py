@@ -1,15 +1,16 @@
 """Models as the text files of a bundle, and back: JSON plans and tables, LightGBM's own text."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from features.feature_contract import FeatureContract
 from training.calibration import Calibration
 from training.forecast import Forecast
+from training.glm import Objective
 from training.intervals import IntervalTable
-from training.members import READERS, Linear, Objective, Trees, booster_names
+from training.members import READERS, Linear, Trees, booster_names
 from training.models import ChurnModel, Ensemble, Models, OrdersModel, ValueModel
 
 _BASE = frozenset({"contract.json", "calibration.json"})
@@ -21,13 +22,19 @@ _PLANS = {
 """Each ensemble, and the tables that come with it."""
 
 
+def _known_family(family: str) -> str:
+    if family not in READERS:
+        raise ValueError(f"no family is called {family!r}; it may need a later version of Setia")
+    return family
+
+
 class Plan(BaseModel):
     """An ensemble without its members: which there are, and how they are put together."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     objective: Objective
-    weights: dict[Literal["btyd", "trees", "trees_on_btyd", "glm"], float]
+    weights: dict[Annotated[str, AfterValidator(_known_family)], float]
     """Family to weight; each has a file of its own."""
     forecast: Forecast | None
     unit: float

@@ -11,7 +11,7 @@ from training.calibration import sigmoid as propensity_of
 from training.dataset import CannotTrain, Dataset
 from training.ensemble import EnsembleFit, fit_ensemble, refit_ensemble
 from training.forecast import Forecast, Standpoint, typical_customer
-from training.members import Vector
+from training.glm import Vector
 from training.models import ChurnModel, Ensemble
 from training.rows import Basis, Rows
 

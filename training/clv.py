@@ -1,4 +1,4 @@
-"""The value models: expected orders and CLV, ensembles whose totals an earlier period has proved."""
+"""Value models: expected orders and CLV, ensembles whose totals an earlier period has proved."""
 
 from dataclasses import dataclass, replace
 
@@ -9,8 +9,8 @@ from training.boosting import Examples, sample_customers
 from training.dataset import CannotTrain, Dataset
 from training.ensemble import EnsembleFit, fit_ensemble, refit_ensemble
 from training.forecast import Forecast, Standpoint, typical_customer
+from training.glm import Objective, Vector
 from training.intervals import fit_intervals
-from training.members import Objective, Vector
 from training.models import Ensemble, OrdersModel, ValueModel
 from training.rows import Basis, Rows, ValueRows
 

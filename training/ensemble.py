@@ -17,8 +17,8 @@ from training.boosting import (
     sample_customers,
 )
 from training.forecast import Forecast
-from training.glm import TWEEDIE_POWER, fit_glm
-from training.members import ForecastAlone, Linear, Member, Objective, Trees, Vector
+from training.glm import TWEEDIE_POWER, Objective, Vector, fit_glm
+from training.members import ForecastAlone, Linear, Member, Trees
 from training.models import Ensemble
 
 _FEWEST_TO_WEIGH = 2_000
@@ -141,47 +141,51 @@ def _slope(mean: Vector, target: Vector, objective: Objective) -> Vector:
     return np.asarray((mean - target) / mean**power)
 
 
-def _trees(on_forecast: bool) -> Family:
-    def plain(examples: Examples) -> Examples:
-        if on_forecast:
-            return examples
-        return replace(examples, offset=None)
+def _plain(examples: Examples) -> Examples:
+    """The examples without their forecast."""
+    return replace(examples, offset=None)
 
-    return Family(
-        lambda examples, fold, training: cross_fit(plain(examples), fold, training),
-        lambda examples, rounds, training: Trees(
-            fit_booster(plain(examples), rounds, training), on_forecast
-        ),
-        needs_forecast=on_forecast,
+
+def _fit_trees(examples: Examples, rounds: int, training: TrainingConfig) -> Trees:
+    on_forecast = examples.offset is not None
+    return Trees(fit_booster(examples, rounds, training), on_forecast)
+
+
+def _fit_linear(examples: Examples, *_: object) -> Linear:
+    glm = fit_glm(
+        examples.X, examples.target, examples.contract, examples.objective, examples.offset
     )
-
-
-def _fit_linear(examples: Examples, rounds: int, training: TrainingConfig) -> Linear:
-    offset = np.zeros(len(examples.target)) if examples.offset is None else examples.offset
-    glm = fit_glm(examples.X, examples.target, examples.contract, examples.objective, offset)
     return Linear(glm, examples.contract)
 
 
-def _cross_fit_linear(examples: Examples, fold: Folds, training: TrainingConfig) -> CrossFit:
+def _cross_fit_linear(examples: Examples, fold: Folds, *_: object) -> CrossFit:
     scores = np.empty(len(fold))
     for place in range(FOLDS):
         inside = fold == place
-        member = _fit_linear(examples.rows(~inside), 0, training)
         asked = examples.rows(inside)
         offset = np.zeros(len(asked.target)) if asked.offset is None else asked.offset
-        scores[inside] = member.raw(asked.X, offset)
+        scores[inside] = _fit_linear(examples.rows(~inside)).raw(asked.X, offset)
     return CrossFit(0, scores)
 
 
-def _given(examples: Examples, fold: Folds, training: TrainingConfig) -> CrossFit:
-    """The forecast has a handful of parameters for all customers: nothing to hold out."""
+def _forecasts(examples: Examples, fold: Folds, *_: object) -> CrossFit:
+    """A handful of parameters for all customers leaves nothing to hold out."""
     return CrossFit(0, np.zeros(len(fold)) if examples.offset is None else examples.offset)
 
 
 FITS: Mapping[str, Family] = {
-    "btyd": Family(_given, lambda examples, rounds, training: ForecastAlone(), True),
-    "trees": _trees(on_forecast=False),
-    "trees_on_btyd": _trees(on_forecast=True),
-    "glm": Family(_cross_fit_linear, _fit_linear, False),
+    "btyd": Family(_forecasts, lambda *_: ForecastAlone(), needs_forecast=True),
+    "trees": Family(
+        lambda examples, *how: cross_fit(_plain(examples), *how),
+        lambda examples, *how: _fit_trees(_plain(examples), *how),
+        needs_forecast=False,
+    ),
+    "trees_on_btyd": Family(cross_fit, _fit_trees, needs_forecast=True),
+    "glm": Family(
+        lambda examples, *how: _cross_fit_linear(_plain(examples), *how),
+        lambda examples, *how: _fit_linear(_plain(examples), *how),
+        needs_forecast=False,
+    ),
+    "glm_on_btyd": Family(_cross_fit_linear, _fit_linear, needs_forecast=True),
 }
 """Family to how it is fitted, in the order in which members are added up."""

@@ -1,4 +1,4 @@
-"""What BTYD forecasts of each feature row, on the link scale on which the other members add to it."""
+"""What BTYD forecasts of each feature row, on the link scale on which other members build."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from features.feature_contract import Matrix
 from training.btyd.composite import Btyd
 from training.btyd.history import History
-from training.members import Objective, Vector
+from training.glm import Objective, Vector
 
 INPUTS = ("orders_frequency", "orders_recency", "orders_T", "orders_value_mean")
 """The features that hold a customer's history: x, t_x, T and the mean value of an order day."""

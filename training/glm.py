@@ -10,6 +10,7 @@ from features.feature_contract import FeatureContract, Matrix
 
 Vector = npt.NDArray[np.float64]
 Objective = Literal["binary", "poisson", "tweedie"]
+"""Log odds of churning; log of expected order days; log of expected value."""
 
 TWEEDIE_POWER = 1.5
 _TERMS = 24
@@ -32,14 +33,14 @@ class Glm(BaseModel):
     spread: tuple[float, ...]
     coefficients: tuple[float, ...]
     intercept: float
-    offset_slope: float = 0.0
-    """What is added to the offset's own weight of 1; 0 without an offset."""
+    offset_weight: float = 0.0
+    """How much of the offset is in the score; 0 without one."""
 
     def raw(self, X: Matrix, contract: FeatureContract, offset: Vector) -> Vector:
         """Score of each row on the link scale, its offset in it."""
         terms = self.contributions(X, contract)
         # Summed term by term: a row alone and in a batch must agree to the last bit.
-        score = self.intercept + (1.0 + self.offset_slope) * offset
+        score = self.intercept + self.offset_weight * offset
         for name in self.names:
             score = score + terms[:, contract.names.index(name)]
         return np.asarray(score)
@@ -55,36 +56,40 @@ class Glm(BaseModel):
 
 
 def fit_glm(
-    X: Matrix, target: Vector, contract: FeatureContract, objective: Objective, offset: Vector
+    X: Matrix,
+    target: Vector,
+    contract: FeatureContract,
+    objective: Objective,
+    offset: Vector | None,
 ) -> Glm:
     """Fit at most 24 features by iteratively reweighted least squares with a small ridge.
 
-    `offset` is on the link scale, zero where there is none; a slope on it is fitted too.
+    `offset` is on the link scale; its weight is fitted too, shrunk towards 1.
     Features are screened by their correlation with what the offset leaves unexplained, each
     not too close to one already in. Source: McCullagh and Nelder (1989), chapter 2.
     """
     numeric = [
         place
         for place, column in enumerate(contract.columns)
-        if column.kind == "numeric" and not (offset.any() and column.name in _IN_THE_OFFSET)
+        if column.kind == "numeric" and (offset is None or column.name not in _IN_THE_OFFSET)
     ]
     centre, spread = _moments(X[:, numeric])
     design = _standardised(X[:, numeric], centre, spread)
-    mean, _ = _moments_of_target(objective, offset + _level(objective, offset, target))
+    start = np.zeros(len(target)) if offset is None else offset
+    mean, _ = _moments_of_target(objective, start + _level(objective, start, target))
     chosen = _screened(design, target - mean, spread)
-    slope = offset - offset.mean()
     columns = [np.ones(len(target)), *(design[:, place] for place in chosen)]
-    if slope.any():
-        columns.append(slope)
-    solved = _solve(np.column_stack(columns), target, objective, offset)
-    on_offset = float(solved[-1]) if slope.any() else 0.0
+    if offset is not None:
+        columns.append(start - start.mean())
+    solved = _solve(np.column_stack(columns), target, objective, start)
+    slope = 0.0 if offset is None else float(solved[-1])
     return Glm(
         names=tuple(contract.names[numeric[place]] for place in chosen),
         centre=tuple(centre[chosen].tolist()),
         spread=tuple(spread[chosen].tolist()),
         coefficients=tuple(solved[1 : 1 + len(chosen)].tolist()),
-        intercept=float(solved[0] - on_offset * offset.mean()),
-        offset_slope=on_offset,
+        intercept=float(solved[0] - slope * start.mean()),
+        offset_weight=0.0 if offset is None else 1.0 + slope,
     )
 
 

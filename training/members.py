@@ -7,18 +7,13 @@ that fits it in `training.ensemble.FITS`, and its reader here in `READERS`.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import lightgbm as lgb
 import numpy as np
-import numpy.typing as npt
 
 from features.feature_contract import FeatureContract, Matrix
-from training.glm import Glm
-
-Vector = npt.NDArray[np.float64]
-Objective = Literal["binary", "poisson", "tweedie"]
-"""Log odds of churning; log of expected order days; log of expected value."""
+from training.glm import Glm, Vector
 
 
 class Member(Protocol):
@@ -62,7 +57,7 @@ class Trees:
 
 @dataclass(frozen=True)
 class Linear:
-    """A generalised linear model on top of the forecast."""
+    """A generalised linear model, on its own or on top of the forecast."""
 
     glm: Glm
     contract: FeatureContract
@@ -72,7 +67,7 @@ class Linear:
 
     def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
         own = self.glm.contributions(X, self.contract)
-        return own + (1.0 + self.glm.offset_slope) * explained
+        return own + self.glm.offset_weight * explained
 
     def text(self) -> str:
         return self.glm.model_dump_json(indent=1)
@@ -97,6 +92,7 @@ READERS: Mapping[str, Callable[[str, FeatureContract], Member]] = {
     "trees": lambda text, contract: Trees(lgb.Booster(model_str=text), False),
     "trees_on_btyd": lambda text, contract: Trees(lgb.Booster(model_str=text), True),
     "glm": lambda text, contract: Linear(Glm.model_validate_json(text), contract),
+    "glm_on_btyd": lambda text, contract: Linear(Glm.model_validate_json(text), contract),
 }
 """Family to how its file is read."""
 

@@ -8,8 +8,9 @@ import numpy as np
 from features.feature_contract import FeatureContract, FeatureMismatch, Matrix
 from training.calibration import Calibration
 from training.forecast import Forecast
+from training.glm import Objective, Vector
 from training.intervals import IntervalTable
-from training.members import Member, Objective, Vector
+from training.members import Member
 
 _FARTHEST = 30.0
 

@@ -1,6 +1,5 @@
 """The rows of a training run: what teaches each model, what judges it, what it is refitted on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -11,7 +10,7 @@ from features.feature_contract import FeatureContract
 from features.labels import ImmatureCutoff, latest_matured, require_matured
 from features.snapshot import Snapshot
 from features.spine import require_usable
-from features.windows import local_day, shift_days
+from features.windows import local_day
 from training.dataset import (
     CannotTrain,
     Dataset,

@@ -17,7 +17,7 @@ from training.dataset import CannotTrain, Dataset
 from training.evaluate import ChurnEvaluation, ValueEvaluation
 from training.fitting import Fitted, fit_models, refit_models
 from training.gate import refusals, ties
-from training.members import Vector
+from training.glm import Vector
 from training.registry import (
     Registered,
     champion_bundle,

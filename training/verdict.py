@@ -21,7 +21,7 @@ from training.evaluate import (
     judge_value,
 )
 from training.gate import CHAMPION
-from training.members import Vector
+from training.glm import Vector
 from training.models import Models
 from training.rows import Rows, ValueRows, cutoffs_of
 

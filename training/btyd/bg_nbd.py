@@ -8,7 +8,7 @@ BG/NBD, x + 1 times in MBG/NBD.
 """
 
 from collections.abc import Iterator
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ class BetaGeometricNbd(BaseModel):
             - gammaln(self.r)
             + self.r * np.log(self.alpha)
             - (self.r + x) * np.log(self.alpha + history.T)
-            + betaln(self.a, self.b + self._chances(x))
+            + betaln(self.a, self.b + _chances(self.kind, x))
             - betaln(self.a, self.b)
         )
         return np.asarray(alive + np.logaddexp(0, self._log_odds_dead(history)))
@@ -86,7 +86,7 @@ class BetaGeometricNbd(BaseModel):
         Its mean over the rate is in closed form, that over p by Gauss-Jacobi quadrature: unlike
         the paper's 2F1 it holds at a = 1, for large x and long horizons.
         """
-        chances, level = np.unique(self._chances(history.frequency), return_inverse=True)
+        chances, level = np.unique(_chances(self.kind, history.frequency), return_inverse=True)
         nodes, weights = beta_quadrature(self.a, self.b + chances, _NODES)
         expected = np.empty(len(history))
         for rows in _blocks(len(history)):
@@ -107,21 +107,22 @@ class BetaGeometricNbd(BaseModel):
         """
         rate = rng.gamma(self.r + x, size=living) / (self.alpha + T)
         # A chance below the smallest number is drawn as 0, which has no geometric.
-        chance = np.maximum(rng.beta(self.a, self.b + self._chances(x), living), 1e-300)
+        chance = np.maximum(rng.beta(self.a, self.b + _chances(self.kind, x), living), 1e-300)
         placed = np.minimum(rng.poisson(rate * horizon), rng.geometric(chance))
         return placed.astype(np.float64)
-
-    def _chances(self, frequency: Number) -> Number:
-        """Orders after which the customer could have dropped out."""
-        return frequency + 1 if self.kind == "mbg_nbd" else frequency
 
     def _log_odds_dead(self, history: History) -> Vector:
         return _log_odds_dead(
             (self.r, self.alpha, self.a, self.b),
             history.frequency,
-            self._chances(history.frequency),
+            _chances(self.kind, history.frequency),
             np.log((self.alpha + history.T) / (self.alpha + history.recency)),
         )
+
+
+def _chances(kind: Kind, frequency: Number) -> Number:
+    """Orders after which the customer could have dropped out."""
+    return frequency + 1 if kind == "mbg_nbd" else frequency
 
 
 def _log_odds_dead(
@@ -137,40 +138,66 @@ def _log_odds_dead(
     return np.where(could, odds, -np.inf)
 
 
+class _Rows(NamedTuple):
+    """The different histories of a fit, and the different frequencies among them."""
+
+    x: Vector
+    recency: Vector
+    T: Vector
+    share: Vector
+    chances: Vector
+    values: Vector
+    share_of_value: Vector
+    chances_of_value: Vector
+
+
 def _objective(history: History, kind: Kind, unit: float) -> Objective:
     """Mean log-likelihood in logs of (r, alpha, a, b), times in `unit`, and its gradient."""
     columns = (history.frequency, history.recency / unit, history.T / unit)
-    (x, recency, T), counts = distinct(*columns)
-    share = counts / counts.sum()
-    chances = x + 1 if kind == "mbg_nbd" else x
+    (x, recency, T), share = distinct(*columns)
     values, level = np.unique(x, return_inverse=True)
-    by_value = np.bincount(level, weights=share)
-    all_chances = values + 1 if kind == "mbg_nbd" else values
+    by_value = np.bincount(level, weights=share).astype(np.float64)
+    rows = _Rows(x, recency, T, share, _chances(kind, x), values, by_value, _chances(kind, values))
+    return lambda logs: (_mean(rows, logs), _slope(rows, logs))
 
-    def objective(logs: Vector) -> tuple[float, Vector]:
-        r, alpha, a, b = np.exp(logs)
-        seen, last = alpha + T, alpha + recency
-        stretch = np.log(seen / last)
-        odds = _log_odds_dead((r, alpha, a, b), x, chances, stretch)
-        dead = expit(odds)
-        per_count = gammaln(r + values) - gammaln(r) + betaln(a, b + all_chances) - betaln(a, b)
-        log_seen = np.log(seen)
-        value = (
-            by_value @ per_count
-            + r * logs[1]
-            + share @ (np.logaddexp(0, odds) - (r + x) * log_seen)
-        )
-        both = by_value @ (psi(a + b) - psi(a + b + all_chances))
-        per_chance = dead / np.where(chances > 0, b + chances - 1, 1)
-        gradient = [
-            by_value @ (psi(r + values) - psi(r)) + logs[1] + share @ (dead * stretch - log_seen),
-            r / alpha + share @ ((r + x) * (dead * (1 / seen - 1 / last) - 1 / seen)),
-            both + share @ dead / a,
-            both + by_value @ (psi(b + all_chances) - psi(b)) - share @ per_chance,
-        ]
-        return float(value), np.array(gradient) * np.exp(logs)
 
-    return objective
+def _mean(rows: _Rows, logs: Vector) -> float:
+    r, alpha, a, b = np.exp(logs)
+    seen = alpha + rows.T
+    stretch = np.log(seen / (alpha + rows.recency))
+    odds = _log_odds_dead((r, alpha, a, b), rows.x, rows.chances, stretch)
+    counted = gammaln(r + rows.values) + betaln(a, b + rows.chances_of_value)
+    timed = np.logaddexp(0, odds) - (r + rows.x) * np.log(seen)
+    # Plain sums: a threaded dot product spins on a busy machine and rounds by its threads.
+    return float(
+        (rows.share_of_value * counted).sum()
+        + (rows.share * timed).sum()
+        + r * logs[1]
+        - gammaln(r)
+        - betaln(a, b)
+    )
+
+
+def _slope(rows: _Rows, logs: Vector) -> Vector:
+    r, alpha, a, b = np.exp(logs)
+    seen, last = alpha + rows.T, alpha + rows.recency
+    stretch = np.log(seen / last)
+    dead = expit(_log_odds_dead((r, alpha, a, b), rows.x, rows.chances, stretch))
+    chances = rows.chances_of_value
+    by_rate = psi(r + rows.values) - psi(r)
+    either = (rows.share_of_value * (psi(a + b) - psi(a + b + chances))).sum()
+    stayed = (rows.share_of_value * (psi(b + chances) - psi(b))).sum()
+    left = dead / np.where(rows.chances > 0, b + rows.chances - 1, 1)
+    waited = (r + rows.x) * (dead * (1 / seen - 1 / last) - 1 / seen)
+    slope = [
+        (rows.share_of_value * by_rate).sum()
+        + (rows.share * (dead * stretch - np.log(seen))).sum()
+        + logs[1],
+        r / alpha + (rows.share * waited).sum(),
+        either + (rows.share * dead).sum() / a,
+        either + stayed - (rows.share * left).sum(),
+    ]
+    return np.asarray(np.array(slope) * [r, alpha, a, b])
 
 
 def beta_quadrature(

@@ -3,7 +3,10 @@
 Fader and Hardie (2013), The Gamma-Gamma Model of Monetary Value (brucehardie.com/notes/025).
 """
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from scipy.special import gammaln, psi
 
@@ -52,7 +55,16 @@ class GammaGamma(BaseModel):
         known = _known(history)
         found = np.zeros(len(history))
         n, z = history.orders[known], history.mean_value[known]
-        found[known] = _log_density(self.p, self.q, self.gamma, n, z)
+        shape = self.p * n
+        found[known] = (
+            gammaln(shape + self.q)
+            - gammaln(shape)
+            - gammaln(self.q)
+            + self.q * np.log(self.gamma)
+            + (shape - 1) * np.log(z)
+            + shape * np.log(n)
+            - (shape + self.q) * np.log(self.gamma + n * z)
+        )
         return found
 
     def posterior(self, history: History) -> tuple[Vector, Vector]:
@@ -66,37 +78,46 @@ class GammaGamma(BaseModel):
         return np.asarray(self.p * rate / (shape - 1))
 
 
-def _known(history: History) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _known(history: History) -> npt.NDArray[np.bool_]:
     return (history.orders > 0) & (history.mean_value > 0)
 
 
-def _log_density(p: float, q: float, gamma: float, n: Vector, z: Vector) -> Vector:
-    """Eq. 1a, in logs."""
-    return np.asarray(
-        gammaln(p * n + q)
-        - gammaln(p * n)
-        - gammaln(q)
-        + q * np.log(gamma)
-        + (p * n - 1) * np.log(z)
-        + p * n * np.log(n)
-        - (p * n + q) * np.log(gamma + n * z)
-    )
+class _Rows(NamedTuple):
+    """What the customers of a fit have spent, and the different numbers of orders among them."""
+
+    n: Vector
+    spent: Vector
+    log_spent: Vector
+    values: Vector
+    share_of_value: Vector
 
 
 def _objective(known: History, unit: float) -> Objective:
     """Mean log-likelihood in logs of (p, q - 1, gamma), values in `unit`, and its gradient."""
-    n, z = known.orders, known.mean_value / unit
+    spent = known.orders * known.mean_value / unit
+    values, counts = np.unique(known.orders, return_counts=True)
+    rows = _Rows(known.orders, spent, np.log(spent), values, counts / len(known))
+    return lambda logs: (_mean(rows, logs), _slope(rows, logs))
 
-    def objective(logs: Vector) -> tuple[float, Vector]:
-        p, q_less_one, gamma = np.exp(logs)
-        q = 1 + q_less_one
-        value = _log_density(p, q, gamma, n, z).mean()
-        share, together = np.log(n * z / (gamma + n * z)), psi(p * n + q)
-        gradient = [
-            (n * (together - psi(p * n) + share)).mean(),
-            (together - psi(q) + logs[2] - np.log(gamma + n * z)).mean(),
-            (q / gamma - (p * n + q) / (gamma + n * z)).mean(),
-        ]
-        return float(value), np.array(gradient) * np.exp(logs)
 
-    return objective
+def _mean(rows: _Rows, logs: Vector) -> float:
+    """Eq. 1a in logs, its mean over customers, with gamma functions once a number of orders."""
+    p, q_less_one, gamma = np.exp(logs)
+    shape, q = p * rows.values, 1 + q_less_one
+    counted = gammaln(shape + q) - gammaln(shape)
+    total = np.log(gamma + rows.spent)
+    spent = p * rows.n * (rows.log_spent - total) - q * total - rows.log_spent + np.log(rows.n)
+    return float((rows.share_of_value * counted).sum() - gammaln(q) + q * logs[2] + spent.mean())
+
+
+def _slope(rows: _Rows, logs: Vector) -> Vector:
+    p, q_less_one, gamma = np.exp(logs)
+    shape, q = p * rows.values, 1 + q_less_one
+    total, both = np.log(gamma + rows.spent), psi(shape + q)
+    counted = rows.values * (both - psi(shape))
+    slope = [
+        (rows.share_of_value * counted).sum() + (rows.n * (rows.log_spent - total)).mean(),
+        (rows.share_of_value * both).sum() - psi(q) + logs[2] - total.mean(),
+        q / gamma - ((p * rows.n + q) / (gamma + rows.spent)).mean(),
+    ]
+    return np.asarray(np.array(slope) * [p, q_less_one, gamma])

@@ -22,7 +22,7 @@ class History:
     recency: Vector
     """First to last order day (t_x); 0 where `frequency` is 0."""
     T: Vector
-    """First order day to the cutoff."""
+    """First order day to the last day before the cutoff: the time in which to order again."""
     orders: Vector
     """Order days that `mean_value` is the mean of."""
     mean_value: Vector
@@ -76,7 +76,8 @@ def order_history(
     """The customers who ordered before `cutoff`, sorted, and their histories in days.
 
     One row an order in any order; `day` and `cutoff` are datetime64[D] or whole numbers. Orders
-    of one day are one order day, and those at or after the cutoff are not known.
+    of one day are one order day, and those at or after the cutoff are not known. T ends with the
+    last day before the cutoff, as in the papers: who first ordered that day has had no day yet.
     """
     known = day < cutoff
     who, place = np.unique(customer_id[known], return_inverse=True)
@@ -86,7 +87,7 @@ def order_history(
     starts = np.flatnonzero(np.diff(order_days[0], prepend=-1))
     orders = np.diff(starts, append=order_days.shape[1])
     first, last = order_days[1][starts], order_days[1][starts + orders - 1]
-    return who, History(orders - 1, last - first, -first, orders, total / orders)
+    return who, History(orders - 1, last - first, -1 - first, orders, total / orders)
 
 
 def _one(day: npt.NDArray[Any]) -> Any:

@@ -11,7 +11,7 @@ Objective = Callable[[Vector], tuple[float, Vector]]
 
 FEWEST_CUSTOMERS = 50
 FEWEST_REPEATERS = 10
-_LOG_BOUNDS = (-9.0, 9.0)
+_LEAST = 1 / 8000
 _REHEARSAL = 4000
 
 
@@ -24,42 +24,45 @@ def maximise(
     history: History,
     starts: Sequence[Sequence[float]],
     model: str,
+    *,
+    most: float = 8000.0,
 ) -> Vector:
     """The positive parameters at which the likelihood of `history` is highest.
 
     Every start is climbed from on at most 4,000 evenly picked customers; the highest point so
     found, or the start that is higher for all customers, is where the last climb begins.
 
-    Parameters are kept within e^-9 and e^9 in the units of the objective, which should be of the
-    order of one: a likelihood that keeps rising (nobody drops out, all rates alike) ends there,
-    where the predictions no longer change.
+    Parameters are kept between 1 / 8,000 and `most` in the units of the objective, which should
+    be of the order of one: a likelihood that keeps rising (nobody drops out, all rates alike)
+    ends there, where the predictions hardly change any more.
 
     Raises CannotFit when the likelihood is not finite.
     """
     few = objective_of(history.rows(slice(None, None, -(-len(history) // _REHEARSAL))))
     first = [np.log(start) for start in starts]
     objective = objective_of(history)
-    candidates = first + [_climb(few, start) for start in first]
+    candidates = first + [_climb(few, start, most) for start in first]
     heights = [objective(candidate)[0] for candidate in candidates]
     if not np.isfinite(heights).any():
         raise CannotFit(f"{model}: the likelihood is not finite; check the histories' units")
-    return np.asarray(np.exp(_climb(objective, candidates[int(np.nanargmax(heights))])))
+    return np.asarray(np.exp(_climb(objective, candidates[int(np.nanargmax(heights))], most)))
 
 
-def _climb(objective: Objective, start: Vector) -> Vector:
+def _climb(objective: Objective, start: Vector, most: float) -> Vector:
     from scipy.optimize import minimize
 
     def loss(logs: Vector) -> tuple[float, Vector]:
         value, gradient = objective(logs)
         return -value, -gradient
 
+    # L-BFGS-B gets to the same place, but its threads spin for ten times as long.
     found = minimize(
         loss,
         start,
         jac=True,
-        method="L-BFGS-B",
-        bounds=[_LOG_BOUNDS] * len(start),
-        options={"ftol": 1e-13, "gtol": 1e-7, "maxiter": 500},
+        method="SLSQP",
+        bounds=[(np.log(_LEAST), np.log(most))] * len(start),
+        options={"ftol": 1e-13, "maxiter": 500},
     )
     return np.asarray(found.x)
 
@@ -75,10 +78,10 @@ def require_repeaters(history: History, model: str) -> None:
 
 
 def distinct(*columns: Vector) -> tuple[tuple[Vector, ...], Vector]:
-    """The different rows of `columns`, and how often each occurs."""
+    """The different rows of `columns`, and the share of all that each of them has."""
     order = np.lexsort(columns)
     ordered = [column[order] for column in columns]
     new = np.any([np.diff(column, prepend=np.nan) != 0 for column in ordered], axis=0)
     starts = np.flatnonzero(new)
-    counts = np.diff(starts, append=len(order)).astype(np.float64)
-    return tuple(column[starts] for column in ordered), counts
+    share = np.diff(starts, append=len(order)) / len(order)
+    return tuple(column[starts] for column in ordered), share

@@ -15,6 +15,8 @@ from training.btyd.history import History, Vector
 from training.btyd.likelihood import Objective, distinct, maximise, require_repeaters
 
 _STARTS = ((0.5, 0.3, 0.5, 0.3), (1.0, 1.0, 1.0, 1.0))
+# Times beyond this many mean T change nothing but the levels of the continued fraction.
+_MOST = 90
 _STEP = 1e-7
 _REACH = (0.5, 0.9, 0.99, 0.999, 0.9999)
 _LEVELS = (24, 56, 176, 560, 1760)
@@ -43,7 +45,7 @@ class ParetoNbd(BaseModel):
         require_repeaters(history, "pareto_nbd")
         unit = float(history.T.mean())
         r, alpha, s, beta = maximise(
-            lambda few: _objective(few, unit), history, _STARTS, "pareto_nbd"
+            lambda few: _objective(few, unit), history, _STARTS, "pareto_nbd", most=_MOST
         )
         return cls(r=r, alpha=alpha * unit, s=s, beta=beta * unit)
 
@@ -173,16 +175,16 @@ def _objective(history: History, unit: float) -> Objective:
     The gradient is by forward differences: 2F1 has no closed derivative in its parameters.
     """
     columns = (history.frequency, history.recency / unit, history.T / unit)
-    (x, recency, T), counts = distinct(*columns)
-    share = counts / counts.sum()
+    (x, recency, T), share = distinct(*columns)
     values, level = np.unique(x, return_inverse=True)
     by_value = np.bincount(level, weights=share)
 
     def mean(logs: Vector) -> float:
         r, alpha, s, beta = (float(value) for value in np.exp(logs))
-        counted = by_value @ gammaln(r + values) - gammaln(r) + r * logs[1] + s * logs[3]
+        counted = (by_value * gammaln(r + values)).sum() - gammaln(r)
         parts = _log_parts((r, alpha, s, beta), x, recency, T)
-        return float(counted + share @ np.logaddexp(*parts))
+        timed = (share * np.logaddexp(*parts)).sum()
+        return float(counted + r * logs[1] + s * logs[3] + timed)
 
     def objective(logs: Vector) -> tuple[float, Vector]:
         here = mean(logs)

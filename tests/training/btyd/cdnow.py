@@ -50,10 +50,10 @@ def sample_purchases() -> Purchases:
 
 
 def sample_weeks() -> History:
-    """The papers' calibration: 39 weeks, T until 30 September and not its end, in weeks."""
+    """The papers' calibration: 39 weeks, until 30 September, in weeks."""
     customers, history = sample_purchases().history(AFTER_WEEK_39)
     assert len(customers) == 2357
-    return replace(history, recency=history.recency / 7, T=(history.T - 1) / 7)
+    return replace(history, recency=history.recency / 7, T=history.T / 7)
 
 
 def sample_repeat_values() -> History:
@@ -61,7 +61,7 @@ def sample_repeat_values() -> History:
     purchases = sample_purchases()
     customers, history = purchases.history(AFTER_WEEK_39)
     place = np.searchsorted(customers, purchases.customer)
-    first_day = AFTER_WEEK_39 - history.T[place].astype("timedelta64[D]")
+    first_day = AFTER_WEEK_39 - (history.T[place] + 1).astype("timedelta64[D]")
     on_first = purchases.value * (purchases.day == first_day)
     first_value = np.bincount(place, weights=on_first)
     repeat = history.mean_value * history.orders - first_value

@@ -1,6 +1,7 @@
 """Orders and value together."""
 
 import numpy as np
+import pytest
 
 from tests.training.btyd.generated import mbg_customers
 from training.btyd.bg_nbd import BetaGeometricNbd
@@ -13,6 +14,7 @@ MODEL = Btyd(
     orders=BetaGeometricNbd(kind="mbg_nbd", r=0.525, alpha=43, a=0.891, b=1.614),
     value=GammaGamma(p=6.25, q=3.74, gamma=15.44),
 )
+PARETO = ParetoNbd(r=0.553, alpha=74, s=0.606, beta=1)
 CUSTOMERS = History([0, 4], [0, 200], [270, 270], [1, 5], [20, 45])
 
 
@@ -31,11 +33,18 @@ def test_spend_is_orders_times_value() -> None:
     )
 
 
-def test_the_stored_parameters_predict_the_same_bits_one_by_one_or_together() -> None:
-    again = Btyd.model_validate_json(MODEL.model_dump_json())
-    together = MODEL.predict(CUSTOMERS, 90).expected_spend
-    alone = [again.predict(CUSTOMERS.rows([row]), 90).expected_spend[0] for row in (0, 1)]
-    assert together.tolist() == alone
+@pytest.mark.parametrize("orders", [MODEL.orders, PARETO])
+def test_stored_parameters_predict_the_same_bits_for_one_customer_and_for_all(
+    orders: BetaGeometricNbd | ParetoNbd,
+) -> None:
+    model = Btyd(orders=orders, value=MODEL.value)
+    again = Btyd.model_validate_json(model.model_dump_json())
+    seen = paying_customers()
+    together = again.predict(seen, 90)
+    for row in range(0, len(seen), 7):
+        alone = model.predict(seen.rows([row]), 90)
+        assert alone.probability_no_order[0] == together.probability_no_order[row]
+        assert alone.expected_spend[0] == together.expected_spend[row]
 
 
 def test_the_kind_asked_for_is_fitted_and_comes_back_from_json() -> None:
