@@ -14,7 +14,7 @@ from features.config import ChurnConfig, ClvConfig, PipelineConfig, SourceConfig
 from tests.conftest import write_snapshot
 from tests.training.test_run import shop, silent
 from training.bundle import BundleError, load_bundle
-from training.dataset import NotEnoughHistory
+from training.dataset import CannotTrain, NotEnoughHistory
 from training.registry import RegistryError, tracking
 from training.run import train
 
@@ -117,7 +117,7 @@ def test_a_killed_training_leaves_nothing_half_done_and_the_next_ends_as_if_undi
 def test_a_training_that_is_refused_is_a_failed_run(tmp_path: Path) -> None:
     config = company(tmp_path)
     too_long = config.model_copy(update={"churn": ChurnConfig(horizon_days=300)})
-    with pytest.raises(NotEnoughHistory):
+    with pytest.raises((CannotTrain, NotEnoughHistory)):
         train(too_long, False, silent)
     assert statuses(config)["training"] == ["FAILED"]
 
