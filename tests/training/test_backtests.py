@@ -51,8 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def walked(folder: Path) -> Answer:
-    """Cutoffs on 2023-11-01 and 120 and 240 days before it, the first too early to be judged."""
-    options = ("--cutoff", "2023-11-01", "--times", "3", "--every", "120", "--json")
+    """Cutoffs on 2023-11-01 and 150 and 300 days before it, the first too early to be judged."""
+    options = ("--cutoff", "2023-11-01", "--times", "3", "--every", "150", "--json")
     return setia("backtest", "-c", folder / "pipeline.yaml", *options, "--out", folder / "out")
 
 
@@ -60,22 +60,22 @@ def test_each_cutoff_has_a_line_and_one_that_cannot_be_judged_its_reason(
     walked: Answer, folder: Path
 ) -> None:
     rows = json.loads(walked.done().out)
-    assert [row["cutoff"] for row in rows] == ["2023-03-06", "2023-07-04", "2023-11-01"]
+    assert [row["cutoff"] for row in rows] == ["2023-01-05", "2023-06-04", "2023-11-01"]
     assert [bool(row["refusal"]) for row in rows] == [True, False, False]
     assert "needs 70 days of history" in rows[0]["refusal"]
     with (folder / "out" / "backtests.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
     assert [row["auc"] for row in written] == ["", *(str(row["auc"]) for row in rows[1:])]
-    assert "2023-03-06 not judged: a horizon of 40 days" in walked.err
-    assert "Backtest at 2023-07-04" in walked.err
+    assert "2023-01-05 not judged: a horizon of 40 days" in walked.err
+    assert "Backtest at 2023-06-04" in walked.err
 
 
 def test_the_figures_are_those_of_the_cutoffs_own_report(walked: Answer, folder: Path) -> None:
     row = json.loads(walked.done().out)[1]
-    table = (folder / "out" / "2023-07-04" / "comparison_churn.csv").read_text().splitlines()
+    table = (folder / "out" / "2023-06-04" / "comparison_churn.csv").read_text().splitlines()
     (auc,) = (line.split(",") for line in table if line.startswith("model,auc,"))
     assert [row["auc"], row["auc_low"], row["auc_high"]] == [float(x) for x in auc[2:5]]
-    predictions = (folder / "out" / "2023-07-04" / "predictions.csv").read_text().splitlines()
+    predictions = (folder / "out" / "2023-06-04" / "predictions.csv").read_text().splitlines()
     assert len(predictions) == 1 + row["customers"]
     assert row["gini_low"] <= row["gini"] <= row["gini_high"]
     assert (folder / "out" / "backtests.png").read_bytes().startswith(b"\x89PNG")
