@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from features.labels import ImmatureCutoff
 from features.spine import NobodyEligible
 from features.windows import CutoffError, local_day, shift_days
+from training.comparison import MODEL
 from training.dataset import CannotTrain, NotEnoughHistory
-from training.evaluate import MODEL, CannotJudge, ChurnEvaluation, ValueEvaluation
+from training.evaluate import CannotJudge, ChurnEvaluation, ValueEvaluation
 from training.run import BacktestReport
 from training.suspects import SuspectedLeak
 

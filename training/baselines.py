@@ -17,6 +17,8 @@ USAGE_LOGISTIC = "usage logistic"
 ALL_LOGISTIC = "logistic on all features"
 MEAN_VALUE = "mean value"
 HISTORICAL_VALUE = "historical average"
+MEAN_ORDERS = "mean orders"
+HISTORICAL_PACE = "historical pace"
 RFM_RIDGE = "RFM ridge"
 ALL_RIDGE = "ridge on all features"
 
@@ -78,6 +80,20 @@ def value_baselines(train: Dataset, test: Dataset, horizon_days: int) -> dict[st
     if is_rfm:
         simple[HISTORICAL_VALUE] = _historical_value(test, horizon_days)
     return simple | {RFM_RIDGE if is_rfm else ALL_RIDGE: np.clip(ridge.predict(asked), 0, None)}
+
+
+def orders_baselines(train: Dataset, test: Dataset, horizon_days: int) -> dict[str, Vector]:
+    """Purchase days of the test rows by method: training mean, and each customer's own pace.
+
+    The pace is taken since the first purchase, over at least one horizon; there is none without
+    features of orders.
+    """
+    simple = {MEAN_ORDERS: np.full(len(test), _known(train.orders).mean())}
+    if len(_positions(test, (_FREQUENCY, _T))) < 2:
+        return simple
+    frequency, since_first = (_column(test, name) for name in (_FREQUENCY, _T))
+    pace = (frequency + 1) / np.maximum(since_first, horizon_days)
+    return simple | {HISTORICAL_PACE: np.nan_to_num(pace * horizon_days)}
 
 
 def _historical_value(test: Dataset, horizon_days: int) -> Vector:

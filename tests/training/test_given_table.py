@@ -71,7 +71,7 @@ def fitted() -> tuple[Rows, Fitted]:
 def test_plain_functions_lead_from_a_table_to_a_verdict() -> None:
     rows, found = fitted()
     refuse_suspects(rows.train, ())
-    verdict = judge_models(found.models, rows, valued(rows), {}, CONFIG)
+    verdict = judge_models(found.models, rows, valued(rows), None, CONFIG)
     assert verdict.churn.comparison.methods["model"]["auc"].low > 0.7
     assert "ridge on all features" in verdict.value.comparison.methods
     assert next(iter(verdict.drivers)) == "customers_balance"
