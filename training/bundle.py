@@ -25,6 +25,7 @@ from training.models import (
     ValueModel,
     booster_names,
 )
+from training.typical import Typical
 
 __all__ = [
     "Bundle",
@@ -32,6 +33,7 @@ __all__ = [
     "BundleInfo",
     "Models",
     "Prediction",
+    "Typical",
     "load_bundle",
     "write_bundle",
 ]
