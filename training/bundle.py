@@ -7,14 +7,16 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import lightgbm as lgb
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.feature_contract import FeatureContract, Matrix
 from training.calibration import Calibration
+from training.hazard import CURVE_DAYS, Event, Hazard
 from training.intervals import IntervalTable
 from training.models import (
     ChurnModel,
@@ -23,6 +25,7 @@ from training.models import (
     OrdersModel,
     Prediction,
     ValueModel,
+    Vector,
     booster_names,
 )
 from training.typical import Typical
@@ -31,6 +34,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "BundleInfo",
+    "Event",
     "Models",
     "Prediction",
     "Typical",
@@ -45,6 +49,7 @@ KEY_VARIABLE = "SETIA_BUNDLE_KEY"
 _CHURN_FILES = frozenset({"contract.json", "churn.txt", "calibration.json", "card.md"})
 _ORDER_FILES = frozenset({"orders.txt", "order_level.json"})
 _VALUE_FILES = frozenset({"any_value.txt", "amount.txt", "value_level.json", "intervals.json"})
+_OPTIONAL_FILES = (frozenset({"hazard.json"}), frozenset({"typical.json"}))
 
 
 class BundleError(ValueError):
@@ -100,6 +105,23 @@ class Bundle:
     def contributions(self, X: Matrix) -> Matrix:
         """What each feature adds to the churn logit, rows x features."""
         return self.models.contributions(X)
+
+    def act_by(
+        self, propensity: Vector, X: Matrix, cutoff: datetime | None
+    ) -> list[date] | list[None]:
+        """The local date by which to act on each row; None for labels or rows without a time."""
+        hazard = self.models.hazard
+        if hazard is None or cutoff is None or not len(X):
+            return [None] * len(X)
+        return hazard.act_by_dates(propensity, X, self.contract, cutoff)
+
+    def churn_curve(self, propensity: Vector, X: Matrix) -> dict[int, Vector]:
+        """Churn probability of each row by CURVE_DAYS; empty for labels without a time."""
+        hazard = self.models.hazard
+        if hazard is None:
+            return {}
+        curve = hazard.curve(np.array(CURVE_DAYS, dtype=float), propensity, X, self.contract)
+        return dict(zip(CURVE_DAYS, curve.T, strict=True))
 
 
 def write_bundle(folder: Path, models: Models, info: BundleInfo, card: str) -> Bundle:
@@ -167,6 +189,10 @@ def _texts(models: Models, card: str) -> dict[str, str]:
         texts["amount.txt"] = models.value.amount.model_to_string()
         texts["value_level.json"] = models.value.level.model_dump_json(indent=1)
         texts["intervals.json"] = models.value.intervals.model_dump_json(indent=1)
+    if models.hazard:
+        texts["hazard.json"] = models.hazard.model_dump_json(indent=1)
+    if models.typical:
+        texts["typical.json"] = models.typical.model_dump_json(indent=1)
     return texts
 
 
@@ -185,7 +211,15 @@ def _parse(files: Mapping[str, bytes]) -> Models:
         )
     contract = FeatureContract.model_validate_json(files["contract.json"])
     churn = ChurnModel(_booster(files["churn.txt"]), calibration)
-    return Models(contract, churn, orders, value)
+    hazard, typical = files.get("hazard.json"), files.get("typical.json")
+    return Models(
+        contract,
+        churn,
+        orders,
+        value,
+        Hazard.model_validate_json(hazard) if hazard else None,
+        Typical.model_validate_json(typical) if typical else None,
+    )
 
 
 def _booster(content: bytes) -> lgb.Booster:
@@ -222,7 +256,7 @@ def _verify_signature(folder: Path, manifest: bytes, signature: bytes) -> None:
 
 
 def _verify_files(folder: Path, manifest: BundleManifest, files: Mapping[str, bytes]) -> None:
-    parts = (_CHURN_FILES, _ORDER_FILES, _VALUE_FILES)
+    parts = (_CHURN_FILES, _ORDER_FILES, _VALUE_FILES, *_OPTIONAL_FILES)
     wanted = frozenset().union(*(part for part in parts if part & files.keys()), _CHURN_FILES)
     for name in sorted(wanted | files.keys() | manifest.files.keys()):
         if name not in wanted:

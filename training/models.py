@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from features.feature_contract import FeatureContract, FeatureMismatch, Matrix
 from training.calibration import Calibration
+from training.hazard import Hazard
 from training.intervals import IntervalTable
+from training.typical import Typical
 
 Vector = npt.NDArray[np.float64]
 
@@ -80,6 +82,10 @@ class Models:
     churn: ChurnModel
     orders: OrdersModel | None
     value: ValueModel | None
+    hazard: Hazard | None = None
+    """When churn comes; None for labels that have no time."""
+    typical: Typical | None = None
+    """What is usual, for the words of the reasons."""
 
     def predict(self, X: Matrix) -> Prediction:
         """Predictions for each row of `X`, alone or in a batch alike to the last bit.

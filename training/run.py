@@ -30,6 +30,7 @@ from training.report import write_report
 from training.rows import NoValueModel, Rows, ValueRows, churn_rows, cutoffs_of, value_rows
 from training.suspects import refuse_suspects
 from training.verdict import Verdict, champion_rival, judge_models
+from training.when import when_notes, with_when
 
 Progress = Callable[[str, int, int], None]
 """Called with what begins, how many steps are done, and how many there are."""
@@ -108,6 +109,8 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     info = _info(config, work, f"run-{now:%Y%m%dT%H%M%S}", now)
     value_refit = work.value.refit if work.value else None
     models = refit_models(work.fitted, work.churn.refit, value_refit, config.training)
+    until = work.snapshot.manifest.watermark
+    models = with_when(models, work.snapshot, config, work.churn.refit, until)
     card = model_card(info, config, work.churn, work.value, work.verdict, refusals=reasons)
     folder = config.workspace / "reports" / info.version
     write_report(folder, card, work.verdict, config)
@@ -125,6 +128,7 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
         )
     promoted = promote_challenger(config) if promote and not reasons else None
     churn, value = work.verdict.churn, work.verdict.value
+    notes = (*notes, *when_notes(models))
     return TrainReport(
         registered, churn, value, work.verdict.drivers, notes, reasons, promoted, folder
     )
@@ -152,7 +156,8 @@ def backtest(
     info = _info(config, work, version, datetime.now(UTC))
     page = model_card(info, config, work.churn, work.value, work.verdict)
     write_report(out, page, work.verdict, config)
-    bundle = write_bundle(out / "bundle", work.fitted.models, info, page)
+    models = with_when(work.fitted.models, work.snapshot, config, work.churn.train, cutoff)
+    bundle = write_bundle(out / "bundle", models, info, page)
     verdict = work.verdict
     return BacktestReport(bundle, work.churn.test, verdict.churn, verdict.value, verdict.notes, out)
 
