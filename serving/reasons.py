@@ -56,8 +56,8 @@ _EFFECT_WORDS: dict[Language, dict[Effect, str]] = {
 }
 _STEPS: dict[str, dict[Language, str]] = {
     "support": {
-        "en": "Call about the open problem before making any offer",
-        "id": "Telepon soal masalah yang belum selesai sebelum memberi penawaran apa pun",
+        "en": "Call about their last problem before making any offer",
+        "id": "Telepon soal masalah terakhirnya sebelum memberi penawaran apa pun",
     },
     "waiting": {
         "en": "Apologise for the wait and name one person to turn to",
