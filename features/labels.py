@@ -93,13 +93,7 @@ def value_labels(
     Raises ImmatureCutoff, or LabelError without orders, or without margins when they are the value.
     """
     require_matured(snapshot, _cutoffs(spine), horizon_days)
-    _require_table(snapshot, "orders", "customer value")
-    mapped = snapshot.manifest.tables["orders"].columns
-    if config.clv.value == "margin" and "margin" not in mapped:
-        raise LabelError(
-            "clv.value is 'margin' but orders has no margin column; map orders.margin, "
-            "or set clv.value to 'amount'"
-        )
+    _require_value(snapshot, config)
     query = _value_query(config.clv.value)
     with _asking(snapshot, spine, horizon_days) as connection:
         return connection.execute(query, [1 + config.clv.annual_discount_rate]).to_arrow_table()
@@ -143,6 +137,23 @@ def first_event_days(
         given["grace_days"] = churn.grace_days
     with _asking(snapshot, spine, churn.horizon_days) as connection:
         return connection.execute(query, given).to_arrow_table()
+
+
+def net_share(snapshot: Snapshot, config: PipelineConfig, before: datetime) -> float:
+    """Net contribution per amount ordered, over all that was known before `before`.
+
+    Raises LabelError as `value_labels` does; 1.0 where nothing had been ordered.
+    """
+    _require_value(snapshot, config)
+    query = f"""
+        SELECT (SELECT round(CAST(sum({_EXACT.format("money")}) AS DOUBLE), 6)
+                FROM ({_flows(config.clv.value)}) moved WHERE moved.at < $before),
+               (SELECT round(CAST(sum({_EXACT.format("amount")}) AS DOUBLE), 6)
+                FROM orders WHERE NOT is_return AND ordered_at < $before)
+    """
+    row = snapshot.connection.cursor().execute(query, {"before": before}).fetchone()
+    net, gross = row or (None, None)
+    return net / gross if net is not None and gross else 1.0
 
 
 def latest_matured(snapshot: Snapshot, horizon_days: int) -> datetime:
@@ -195,15 +206,23 @@ def _whether(label: str, table: str, condition: str, negate: bool = False) -> st
     """
 
 
-def _value_query(value: str) -> str:
-    """SQL for value and orders of each asked row; its one parameter is 1 + the annual rate."""
+def _require_value(snapshot: Snapshot, config: PipelineConfig) -> None:
+    _require_table(snapshot, "orders", "customer value")
+    mapped = snapshot.manifest.tables["orders"].columns
+    if config.clv.value == "margin" and "margin" not in mapped:
+        raise LabelError(
+            "clv.value is 'margin' but orders has no margin column; map orders.margin, "
+            "or set clv.value to 'amount'"
+        )
+
+
+def _flows(value: str) -> str:
+    """SQL for every movement of money: whose, when it was known, its day, and how much."""
     brought = "0" if value == "amount" else "least(coalesce(margin, 0), 0)"
     refund = "coalesce(refund_amount, amount, 0)"
     if value == "margin":
         refund = f"CASE WHEN is_return AND margin < 0 THEN 0 ELSE {refund} END"
-    paid = "money / pow(?, (flows.day - asked.day) / 365e0)"
     return f"""
-        WITH flows AS (
             SELECT customer_id, ordered_at AS at, day,
                    CASE WHEN is_return THEN {brought} ELSE {value} END AS money,
                    CASE WHEN NOT is_return THEN day END AS purchase_day
@@ -211,7 +230,14 @@ def _value_query(value: str) -> str:
             UNION ALL
             SELECT customer_id, refunded_at, local_day(refunded_at), -{refund}, NULL
             FROM orders WHERE refunded_at IS NOT NULL
-        ), summed AS (
+    """
+
+
+def _value_query(value: str) -> str:
+    """SQL for value and orders of each asked row; its one parameter is 1 + the annual rate."""
+    paid = "money / pow(?, (flows.day - asked.day) / 365e0)"
+    return f"""
+        WITH flows AS ({_flows(value)}), summed AS (
             SELECT asked.place,
                    round(CAST(sum({_EXACT.format(paid)}) AS DOUBLE), 6) AS value,
                    count(DISTINCT purchase_day) AS orders

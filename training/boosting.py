@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -12,31 +12,34 @@ import numpy.typing as npt
 from features.config import TrainingConfig
 from features.feature_contract import FeatureContract, Matrix
 from training.dataset import CannotTrain
-from training.models import Vector, booster_names
-
-Objective = Literal["binary", "gamma", "poisson"]
+from training.glm import TWEEDIE_POWER, Objective, Vector
+from training.members import booster_names
 
 FOLDS = 5
 _HASHES = 2**32
 _CROSS_ROWS = 60_000
 _MOST_ROUNDS = 600
 _PATIENCE = 40
-_METRIC = {"binary": "binary_logloss", "gamma": "gamma", "poisson": "poisson"}
+_METRIC = {"binary": "binary_logloss", "tweedie": "tweedie", "poisson": "poisson"}
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows, what they are to predict, and which of them may teach."""
+    """Rows, what they are to predict, and where the prediction starts."""
 
     X: Matrix
     target: Vector
     contract: FeatureContract
     objective: Objective
+    offset: Vector | None = None
+    """Forecast of each row on the link scale, on which the trees are grown; None without one."""
+    unit: float = 1.0
+    """What a target of 1 is worth, in the currency where it is money."""
 
-    @property
-    def teaches(self) -> npt.NDArray[np.bool_]:
-        """All rows, but for the size of a value only those that have any (gamma needs > 0)."""
-        return self.target > 0 if self.objective == "gamma" else np.isfinite(self.target)
+    def rows(self, mask: npt.NDArray[Any]) -> "Examples":
+        """The rows that `mask` (booleans or positions) picks, in its order."""
+        offset = None if self.offset is None else self.offset[mask]
+        return replace(self, X=self.X[mask], target=self.target[mask], offset=offset)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class CrossFit:
 
     rounds: int
     raw_score: Vector
-    """Log odds for `binary`, log mean for `gamma` and `poisson`; rows as given."""
+    """Log odds for `binary`, log mean otherwise, offset included; rows as given."""
 
 
 def customer_folds(customer_id: Iterable[str]) -> npt.NDArray[np.int64]:
@@ -69,14 +72,12 @@ def cross_fit(
 
     Raises CannotTrain when some fold would leave nothing to learn from.
     """
-    taught = np.flatnonzero(examples.teaches)
     sides = [
-        (np.flatnonzero(fold[taught] != place), np.flatnonzero(fold[taught] == place))
-        for place in range(FOLDS)
+        (np.flatnonzero(fold != place), np.flatnonzero(fold == place)) for place in range(FOLDS)
     ]
     if min(min(len(inside), len(outside)) for inside, outside in sides) == 0:
         raise CannotTrain(
-            f"{len(taught)} rows cannot be split into {FOLDS} groups of customers; "
+            f"{len(fold)} rows cannot be split into {FOLDS} groups of customers; "
             "use more cutoffs (training.cutoffs) or a longer history"
         )
     result = lgb.cv(
@@ -88,7 +89,8 @@ def cross_fit(
         return_cvbooster=True,
     )
     rounds = len(result[f"valid {_METRIC[examples.objective]}-mean"])
-    return CrossFit(rounds, _out_of_fold(result["cvbooster"].boosters, examples.X, fold, rounds))
+    scores = _out_of_fold(result["cvbooster"].boosters, examples.X, fold, rounds)
+    return CrossFit(rounds, scores if examples.offset is None else scores + examples.offset)
 
 
 def fit_booster(examples: Examples, rounds: int, training: TrainingConfig) -> lgb.Booster:
@@ -120,18 +122,20 @@ def _out_of_fold(
 
 def _data(examples: Examples) -> lgb.Dataset:
     return lgb.Dataset(
-        examples.X[examples.teaches],
-        examples.target[examples.teaches],
+        examples.X,
+        examples.target,
+        init_score=examples.offset,
         feature_name=booster_names(examples.contract),
         categorical_feature=examples.contract.categorical,
     )
 
 
 def _settings(examples: Examples, training: TrainingConfig) -> dict[str, Any]:
-    rows = int(examples.teaches.sum())
+    rows = len(examples.target)
     return {
         "objective": examples.objective,
         "metric": _METRIC[examples.objective],
+        "tweedie_variance_power": TWEEDIE_POWER,
         "learning_rate": 0.04,
         "num_leaves": 15 if rows >= 2000 else 7,
         "min_data_in_leaf": min(50, max(5, rows // 100)),

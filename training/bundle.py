@@ -15,19 +15,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.feature_contract import FeatureContract, Matrix
-from training.calibration import Calibration
-from training.hazard import CURVE_DAYS, Event, Hazard
-from training.intervals import IntervalTable
-from training.models import (
-    ChurnModel,
-    Level,
-    Models,
-    OrdersModel,
-    Prediction,
-    ValueModel,
-    Vector,
-    booster_names,
-)
+from training.bundle_files import misfit, model_texts, read_models, wanted_files
+from training.hazard import CURVE_DAYS, Event, Vector
+from training.models import Models, Prediction
 from training.typical import Typical
 
 __all__ = [
@@ -45,11 +35,6 @@ __all__ = [
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 KEY_VARIABLE = "SETIA_BUNDLE_KEY"
-
-_CHURN_FILES = frozenset({"contract.json", "churn.txt", "calibration.json", "card.md"})
-_ORDER_FILES = frozenset({"orders.txt", "order_level.json"})
-_VALUE_FILES = frozenset({"any_value.txt", "amount.txt", "value_level.json", "intervals.json"})
-_OPTIONAL_FILES = (frozenset({"hazard.json"}), frozenset({"typical.json"}))
 
 
 class BundleError(ValueError):
@@ -130,7 +115,8 @@ def write_bundle(folder: Path, models: Models, info: BundleInfo, card: str) -> B
     The files appear by a rename: a reader sees the old bundle or the new, never parts of both.
     With SETIA_BUNDLE_KEY set, the manifest is signed (HMAC-SHA256).
     """
-    files = {name: text.encode() for name, text in _texts(models, card).items()}
+    texts = model_texts(models) | {"card.md": card}
+    files = {name: text.encode() for name, text in texts.items()}
     manifest = BundleManifest(
         **info.model_dump(include=set(BundleInfo.model_fields)),
         contract_hash=models.contract.hash,
@@ -165,65 +151,13 @@ def _load(folder: Path) -> Bundle:
     try:
         manifest = BundleManifest.model_validate_json(content)
         _verify_files(folder, manifest, files)
-        models = _parse(files)
+        models = read_models(files)
     except (ValidationError, lgb.basic.LightGBMError) as error:
         raise BundleError(
             f"{folder} cannot be read as a bundle: {error}; export it again"
         ) from None
     _verify_contract(folder, manifest, models)
     return Bundle(manifest, models, files["card.md"].decode())
-
-
-def _texts(models: Models, card: str) -> dict[str, str]:
-    texts = {
-        "contract.json": models.contract.model_dump_json(indent=1),
-        "churn.txt": models.churn.booster.model_to_string(),
-        "calibration.json": models.churn.calibration.model_dump_json(indent=1),
-        "card.md": card,
-    }
-    if models.orders:
-        texts["orders.txt"] = models.orders.booster.model_to_string()
-        texts["order_level.json"] = models.orders.level.model_dump_json(indent=1)
-    if models.value:
-        texts["any_value.txt"] = models.value.any_value.model_to_string()
-        texts["amount.txt"] = models.value.amount.model_to_string()
-        texts["value_level.json"] = models.value.level.model_dump_json(indent=1)
-        texts["intervals.json"] = models.value.intervals.model_dump_json(indent=1)
-    if models.hazard:
-        texts["hazard.json"] = models.hazard.model_dump_json(indent=1)
-    if models.typical:
-        texts["typical.json"] = models.typical.model_dump_json(indent=1)
-    return texts
-
-
-def _parse(files: Mapping[str, bytes]) -> Models:
-    calibration = Calibration.model_validate_json(files["calibration.json"])
-    orders = value = None
-    if "orders.txt" in files:
-        level = Level.model_validate_json(files["order_level.json"])
-        orders = OrdersModel(_booster(files["orders.txt"]), level)
-    if "amount.txt" in files:
-        value = ValueModel(
-            _booster(files["any_value.txt"]),
-            _booster(files["amount.txt"]),
-            Level.model_validate_json(files["value_level.json"]),
-            IntervalTable.model_validate_json(files["intervals.json"]),
-        )
-    contract = FeatureContract.model_validate_json(files["contract.json"])
-    churn = ChurnModel(_booster(files["churn.txt"]), calibration)
-    hazard, typical = files.get("hazard.json"), files.get("typical.json")
-    return Models(
-        contract,
-        churn,
-        orders,
-        value,
-        Hazard.model_validate_json(hazard) if hazard else None,
-        Typical.model_validate_json(typical) if typical else None,
-    )
-
-
-def _booster(content: bytes) -> lgb.Booster:
-    return lgb.Booster(model_str=content.decode())
 
 
 def _read(folder: Path) -> dict[str, bytes]:
@@ -256,8 +190,7 @@ def _verify_signature(folder: Path, manifest: bytes, signature: bytes) -> None:
 
 
 def _verify_files(folder: Path, manifest: BundleManifest, files: Mapping[str, bytes]) -> None:
-    parts = (_CHURN_FILES, _ORDER_FILES, _VALUE_FILES, *_OPTIONAL_FILES)
-    wanted = frozenset().union(*(part for part in parts if part & files.keys()), _CHURN_FILES)
+    wanted = {"card.md"} | wanted_files(files)
     for name in sorted(wanted | files.keys() | manifest.files.keys()):
         if name not in wanted:
             raise BundleError(f"{folder}: {name!r} has no place in a bundle; export it again")
@@ -270,11 +203,7 @@ def _verify_files(folder: Path, manifest: BundleManifest, files: Mapping[str, by
 def _verify_contract(folder: Path, manifest: BundleManifest, models: Models) -> None:
     if models.contract.hash != manifest.contract_hash:
         raise BundleError(f"{folder}: contract.json is not the contract of the manifest; retrain")
-    boosters = [models.churn.booster]
-    boosters += [models.orders.booster] if models.orders else []
-    boosters += [models.value.any_value, models.value.amount] if models.value else []
-    names = booster_names(models.contract)
-    if any(booster.feature_name() != names for booster in boosters):
+    if misfit(models):
         raise BundleError(f"{folder}: a model takes other features than contract.json; retrain")
 
 

@@ -1,28 +1,37 @@
-"""Platt calibration: raw churn scores, in logits, become propensities that mean what they say."""
+"""Calibration: raw churn scores, in logits, become propensities that mean what they say."""
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 Vector = npt.NDArray[np.float64]
+Kind: TypeAlias = Literal["none", "platt", "isotonic", "anchored"]
 
 _NEWTON_STEPS = 50
 _RIDGE = 1e-6
+_SURE = 1e-4
+_STRENGTH = 0.5
 
 
 class Calibration(BaseModel):
-    """The straight line, in logits, from raw score to propensity."""
+    """From raw score to propensity: a straight line in logits, or a rising step-free curve."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["platt", "none"] = "none"
+    kind: Kind = "none"
     slope: float = 1.0
     intercept: float = 0.0
+    scores: tuple[float, ...] = ()
+    """For `isotonic`: rising raw scores."""
+    propensities: tuple[float, ...] = ()
+    """For `isotonic`: the propensity at each of them; linear between, flat beyond."""
 
     def apply(self, raw_score: Vector) -> Vector:
         """Propensities, one for each raw score (log odds)."""
+        if self.kind == "isotonic":
+            return np.asarray(np.interp(raw_score, self.scores, self.propensities))
         return sigmoid(self.slope * raw_score + self.intercept)
 
 
@@ -30,6 +39,12 @@ def sigmoid(logit: Vector) -> Vector:
     """Probability whose log odds are `logit`; far logits saturate without a warning."""
     odds: Vector = np.exp(-np.clip(logit, -500.0, 500.0))
     return 1.0 / (1.0 + odds)
+
+
+def log_loss(propensity: Vector, churned: Vector) -> float:
+    """Mean log loss, propensities kept from 0 and 1."""
+    p = np.clip(propensity, _SURE, 1.0 - _SURE)
+    return float(-np.mean(churned * np.log(p) + (1.0 - churned) * np.log1p(-p)))
 
 
 def fit_platt(raw_score: Vector, churned: Vector, fold: npt.NDArray[np.int64]) -> Calibration:
@@ -45,10 +60,52 @@ def fit_platt(raw_score: Vector, churned: Vector, fold: npt.NDArray[np.int64]) -
         inside = fold == place
         slope, intercept = _line(raw_score[~inside], churned[~inside])
         loss += _loss(slope * raw_score[inside] + intercept, churned[inside])
-    slope, intercept = _line(raw_score, churned)
-    if slope <= 0 or loss >= _loss(raw_score, churned):
+    found = platt(raw_score, churned)
+    if found.slope <= 0 or loss >= _loss(raw_score, churned):
         return Calibration()
+    return found
+
+
+def platt(raw_score: Vector, churned: Vector) -> Calibration:
+    """The line in logits of highest likelihood (Platt 1999)."""
+    slope, intercept = _line(raw_score, churned)
     return Calibration(kind="platt", slope=slope, intercept=intercept)
+
+
+def isotonic(raw_score: Vector, churned: Vector) -> Calibration:
+    """The rising curve of least squared error (Zadrozny and Elkan 2002)."""
+    from sklearn.isotonic import IsotonicRegression
+
+    fitted = IsotonicRegression(y_min=_SURE, y_max=1.0 - _SURE).fit(raw_score, churned)
+    return Calibration(
+        kind="isotonic",
+        scores=tuple(fitted.X_thresholds_.tolist()),
+        propensities=tuple(fitted.y_thresholds_.tolist()),
+    )
+
+
+def anchored(raw_score: Vector, mean_propensity: float) -> Calibration:
+    """The shift in logits that brings the mean half-way to `mean_propensity`.
+
+    BTYD knows the level from every order so far, the other models from the label windows they
+    learned from; where the two disagree either may be right, so half the way is gone.
+    """
+    shift = 0.0
+    for _ in range(_NEWTON_STEPS):
+        propensity = sigmoid(raw_score + shift)
+        slope = float(np.mean(propensity * (1.0 - propensity)))
+        step = (mean_propensity - float(propensity.mean())) / max(slope, 1e-9)
+        shift += float(np.clip(step, -1.0, 1.0))
+    return Calibration(kind="anchored", intercept=_STRENGTH * shift)
+
+
+def prior_shift(training_rate: float, population_rate: float) -> float:
+    """What to add to log odds learned at one rate of churners to hold at another.
+
+    Source: Saerens, Latinne and Decaestecker (2002); King and Zeng (2001).
+    """
+    odds = population_rate / (1.0 - population_rate)
+    return float(np.log(odds) - np.log(training_rate / (1.0 - training_rate)))
 
 
 def _line(raw_score: Vector, churned: Vector) -> tuple[float, float]:

@@ -1,41 +1,138 @@
-"""The churn model: boosted trees over the feature table, calibrated out of fold."""
+"""The churn model: an ensemble of log odds, calibrated by what an earlier period has proved."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from features.config import TrainingConfig
-from training.boosting import Examples, cross_fit, customer_folds, fit_booster, sample_customers
-from training.calibration import fit_platt
+from training.boosting import Examples, customer_folds, sample_customers
+from training.calibration import Calibration, Kind, anchored, fit_platt, isotonic, log_loss, platt
+from training.calibration import sigmoid as propensity_of
 from training.dataset import CannotTrain, Dataset
-from training.models import ChurnModel, Vector
+from training.ensemble import EnsembleFit, fit_ensemble, refit_ensemble
+from training.forecast import Forecast, Standpoint, typical_customer
+from training.glm import Vector
+from training.models import ChurnModel, Ensemble
+from training.rows import Basis, Rows
 
 
 @dataclass(frozen=True)
 class ChurnFit:
-    """A churn model, the rounds it took, and its propensities for customers it had not seen."""
+    """A churn model, how it was fitted, and its propensities for customers it had not seen."""
 
     model: ChurnModel
-    rounds: int
+    fitted: EnsembleFit
     out_of_fold: Vector
     """Calibrated propensities of the training rows that cross-validation looked at."""
+    proved: bool
+    """Whether the calibration was chosen on a later period than it was learned from."""
 
 
-def fit_churn(data: Dataset, training: TrainingConfig) -> ChurnFit:
-    """Fit on labelled rows of one or more cutoffs; rounds and calibration by grouped folds.
+def fit_churn(rows: Rows, training: TrainingConfig) -> ChurnFit:
+    """Fit on labelled rows of one or more cutoffs; rounds and weights by grouped folds.
+
+    The calibration is the one of none, Platt, isotonic and anchoring with the least log loss on
+    the last training cutoff, by models fitted before it. Where no label window ends before
+    another cutoff it is anchored half-way to BTYD, or Platt's line where there is no BTYD.
 
     Raises CannotTrain when the rows have no labels or cannot be split by customer.
     """
-    sample = data.rows(sample_customers(data.customer_id))
+    data, basis = rows.train, rows.basis
+    forecast = churn_forecast(data, basis.at_test, basis)
+    fitted = fit_ensemble(_examples(data), data.customer_id, forecast, training)
+    sample = data.rows(fitted.looked_at)
+    kind = _proved_kind(fitted, sample, basis, training)
+    calibration = _calibration(kind, fitted, sample, basis.at_test)
+    model = ChurnModel(fitted.ensemble, calibration)
+    return ChurnFit(model, fitted, calibration.apply(fitted.out_of_fold), kind is not None)
+
+
+def refit_churn(
+    fitted: ChurnFit, data: Dataset, basis: Basis, training: TrainingConfig
+) -> ChurnModel:
+    """The same model on more rows: rounds, weights and calibration stay as `fitted` found them.
+
+    An anchored level is anchored again, at the end of the data.
+    """
+    forecast = churn_forecast(data, basis.at_refit, basis)
+    ensemble = refit_ensemble(fitted.fitted, _examples(data), forecast, training)
+    calibration = fitted.model.calibration
+    if calibration.kind == "anchored" and basis.at_refit:
+        calibration = _anchored(ensemble, basis.at_refit)
+    return ChurnModel(ensemble, calibration)
+
+
+def churn_forecast(data: Dataset, at: Standpoint | None, basis: Basis) -> Forecast | None:
+    """BTYD's log odds of no order, as fitted at a standpoint."""
+    if at is None:
+        return None
+    return Forecast(
+        btyd=at.btyd,
+        objective="binary",
+        learned_days=basis.learned_days,
+        horizon_days=basis.horizon_days,
+        typical=typical_customer(data.X, data.contract.names),
+    )
+
+
+def _proved_kind(
+    fitted: EnsembleFit, sample: Dataset, basis: Basis, training: TrainingConfig
+) -> Kind | None:
+    """The calibration that would have been best one label window ago."""
+    proof = basis.proof
+    if proof is None or proof.train.churned is None:
+        return None
+    if not 0 < proof.train.churned.sum() < len(proof.train):
+        return None
+    then = replace(basis, horizon_days=basis.learned_days)
+    earlier = proof.train.rows(sample_customers(proof.train.customer_id))
+    forecast = churn_forecast(earlier, proof.standpoint, then)
+    if forecast is None and basis.at_test is not None:
+        return None
+    ensemble = refit_ensemble(fitted, _examples(earlier), forecast, training)
+    known = sample.cutoff <= proof.train.cutoff.max()
+    before = replace(fitted, ensemble=ensemble, out_of_fold=fitted.out_of_fold[known])
+    score, churned = ensemble.predict(proof.test.X), np.asarray(proof.test.churned)
+    kinds: list[Kind] = ["none", "platt", "isotonic"]
+    if forecast:
+        kinds.append("anchored")
+
+    def loss(kind: Kind) -> float:
+        calibration = _of_kind(kind, before, sample.rows(known), proof.standpoint)
+        return log_loss(calibration.apply(score), churned)
+
+    return min(kinds, key=loss)
+
+
+def _calibration(
+    kind: Kind | None, fitted: EnsembleFit, sample: Dataset, at: Standpoint | None
+) -> Calibration:
+    if kind is not None:
+        return _of_kind(kind, fitted, sample, at)
+    if at is not None:
+        return _anchored(fitted.ensemble, at)
     fold = customer_folds(sample.customer_id)
-    crossed = cross_fit(_examples(sample), fold, training)
-    calibration = fit_platt(crossed.raw_score, _examples(sample).target, fold)
-    model = ChurnModel(fit_booster(_examples(data), crossed.rounds, training), calibration)
-    return ChurnFit(model, crossed.rounds, calibration.apply(crossed.raw_score))
+    return fit_platt(fitted.out_of_fold, np.asarray(sample.churned), fold)
 
 
-def refit_churn(fitted: ChurnFit, data: Dataset, training: TrainingConfig) -> ChurnModel:
-    """The same model on more rows: rounds and calibration stay as `fitted` found them."""
-    booster = fit_booster(_examples(data), fitted.rounds, training)
-    return ChurnModel(booster, fitted.model.calibration)
+def _of_kind(
+    kind: Kind, fitted: EnsembleFit, sample: Dataset, at: Standpoint | None
+) -> Calibration:
+    churned = np.asarray(sample.churned)
+    if kind == "anchored" and at:
+        return _anchored(fitted.ensemble, at)
+    if kind == "platt":
+        return platt(fitted.out_of_fold, churned)
+    return isotonic(fitted.out_of_fold, churned) if kind == "isotonic" else Calibration()
+
+
+def _anchored(ensemble: Ensemble, at: Standpoint) -> Calibration:
+    """Half-way to the mean propensity that BTYD has for the customers asked about."""
+    forecast = ensemble.forecast
+    if forecast is None:
+        return Calibration()
+    _, asked = forecast.offsets(at.X, ensemble.contract.names)
+    return anchored(ensemble.predict(at.X), float(propensity_of(asked).mean()))
 
 
 def _examples(data: Dataset) -> Examples:

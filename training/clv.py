@@ -1,111 +1,188 @@
-"""The value models: expected orders, and CLV as chance of any value times its size."""
+"""Value models: expected orders and CLV, ensembles whose totals an earlier period has proved."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from features.config import TrainingConfig
-from training.boosting import Examples, cross_fit, customer_folds, fit_booster, sample_customers
-from training.calibration import sigmoid
+from training.boosting import Examples, sample_customers
 from training.dataset import CannotTrain, Dataset
+from training.ensemble import EnsembleFit, fit_ensemble, refit_ensemble
+from training.forecast import Forecast, Standpoint, typical_customer
+from training.glm import Objective, Vector
 from training.intervals import fit_intervals
-from training.models import Level, OrdersModel, ValueModel, Vector
+from training.models import Ensemble, OrdersModel, ValueModel
+from training.rows import Basis, Rows, ValueRows
 
 _FEWEST = 50
 _LEVEL_BOUNDS = (0.5, 2.0)
+_FEWEST_CUSTOMERS = 1_000
+_UNPROVED = 0.5
+_STRENGTHS = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Level:
+    """The factor on an ensemble's means, between what its labels say and what BTYD says."""
+
+    own: float
+    """Actual over predicted total, for customers out of fold."""
+    strength: float
+    """How far the total is moved to BTYD's: 0 not at all, 1 all the way."""
+
+    def factor(self, ensemble: Ensemble, at: Standpoint | None) -> float:
+        """The factor for the customers asked about at a standpoint."""
+        forecast = ensemble.forecast
+        if forecast is None or at is None or not self.strength:
+            return self.own
+        _, asked = forecast.offsets(at.X, ensemble.contract.names)
+        total = np.exp(asked).sum() * ensemble.unit
+        anchor = float(np.clip(total / ensemble.predict(at.X).sum(), *_LEVEL_BOUNDS))
+        return float(self.own ** (1.0 - self.strength) * anchor**self.strength)
 
 
 @dataclass(frozen=True)
 class OrdersFit:
-    """A model of expected orders, and the rounds it took."""
+    """A model of expected orders, and how it was fitted."""
 
     model: OrdersModel
-    rounds: int
+    fitted: EnsembleFit
+    level: Level
 
 
 @dataclass(frozen=True)
 class ValueFit:
-    """A value model, the rounds of its two parts, and its CLV for customers it had not seen."""
+    """A value model, how it was fitted, and its CLV for customers it had not seen."""
 
     model: ValueModel
-    any_rounds: int
-    amount_rounds: int
+    fitted: EnsembleFit
+    level: Level
     out_of_fold: Vector
     """CLV of the training rows that cross-validation looked at, in the currency."""
 
 
-def fit_orders(data: Dataset, training: TrainingConfig) -> OrdersFit:
-    """Fit purchase days within the horizon of `data` (Poisson).
+def fit_orders(rows: Rows, training: TrainingConfig) -> OrdersFit:
+    """Fit purchase days within the horizon (Poisson).
 
     Raises CannotTrain with fewer than 50 rows that bought.
     """
-    sample = data.rows(sample_customers(data.customer_id))
-    examples = _order_examples(sample)
-    _require_buyers(examples.target)
-    crossed = cross_fit(examples, customer_folds(sample.customer_id), training)
-    level = _level(np.exp(crossed.raw_score), examples.target)
-    booster = fit_booster(_order_examples(data), crossed.rounds, training)
-    return OrdersFit(OrdersModel(booster, level), crossed.rounds)
+    fitted, level = _fit(rows.train, rows.basis, "poisson", training)
+    factor = level.factor(fitted.ensemble, rows.basis.at_test)
+    return OrdersFit(OrdersModel(fitted.ensemble, factor), fitted, level)
 
 
-def refit_orders(fitted: OrdersFit, data: Dataset, training: TrainingConfig) -> OrdersModel:
-    """The same model on more rows: rounds and level stay as `fitted` found them."""
-    booster = fit_booster(_order_examples(data), fitted.rounds, training)
-    return OrdersModel(booster, fitted.model.level)
+def refit_orders(
+    fitted: OrdersFit, data: Dataset, basis: Basis, training: TrainingConfig
+) -> OrdersModel:
+    """The same model on more rows; what `fitted` chose stays, the total is set again."""
+    ensemble = _refit(fitted.fitted, data, basis, training)
+    return OrdersModel(ensemble, fitted.level.factor(ensemble, basis.at_refit))
 
 
-def fit_value(data: Dataset, training: TrainingConfig) -> ValueFit:
-    """Fit CLV over the horizon of `data` in two parts: binary, then gamma among the positive.
+def fit_value(rows: ValueRows, training: TrainingConfig) -> ValueFit:
+    """Fit CLV over the horizon (Tweedie), with intervals from customers out of fold.
 
-    Net refunds count as no value in the first part; the level, the ratio of totals out of fold,
-    brings the sum back to what customers brought in net. Gamma, never L2: on heavy-tailed money
-    a squared error follows a handful of customers.
+    A customer whose refunds exceed purchases teaches as 0; the level brings the total back to
+    net. Never a squared error: on heavy-tailed money it follows a handful of customers.
 
     Raises CannotTrain with fewer than 50 rows of positive value.
     """
-    sample = data.rows(sample_customers(data.customer_id))
-    whether, amount = _value_examples(sample)
-    _require_buyers(whether.target)
-    fold = customer_folds(sample.customer_id)
-    chance = cross_fit(whether, fold, training)
-    size = cross_fit(amount, fold, training)
-    expected = sigmoid(chance.raw_score) * np.exp(size.raw_score)
-    level = _level(expected, amount.target)
-    out_of_fold = expected * level.factor
-    intervals = fit_intervals(out_of_fold, amount.target)
-    whether, amount = _value_examples(data)
-    model = ValueModel(
-        fit_booster(whether, chance.rounds, training),
-        fit_booster(amount, size.rounds, training),
-        level,
-        intervals,
+    fitted, level = _fit(rows.train, rows.basis, "tweedie", training)
+    out_of_fold = fitted.out_of_fold * level.own
+    actual = np.asarray(rows.train.value)[fitted.looked_at]
+    intervals = fit_intervals(np.maximum(out_of_fold, 1e-9), actual)
+    factor = level.factor(fitted.ensemble, rows.basis.at_test)
+    model = ValueModel(fitted.ensemble, factor, intervals)
+    return ValueFit(model, fitted, level, out_of_fold)
+
+
+def refit_value(
+    fitted: ValueFit, data: Dataset, basis: Basis, training: TrainingConfig
+) -> ValueModel:
+    """The same model on more rows; what `fitted` chose stays, the total is set again."""
+    ensemble = _refit(fitted.fitted, data, basis, training)
+    factor = fitted.level.factor(ensemble, basis.at_refit)
+    return ValueModel(ensemble, factor, fitted.model.intervals)
+
+
+def _fit(
+    data: Dataset, basis: Basis, objective: Objective, training: TrainingConfig
+) -> tuple[EnsembleFit, Level]:
+    examples = _examples(data, objective)
+    _require_buyers(examples.target)
+    forecast = _forecast(data, basis.at_test, basis, examples)
+    few = len(np.unique(data.customer_id)) < _FEWEST_CUSTOMERS
+    alone = ("btyd",) if forecast and few else None
+    fitted = fit_ensemble(examples, data.customer_id, forecast, training, alone)
+    own = _ratio(_actual(data, objective)[fitted.looked_at], fitted.out_of_fold)
+    return fitted, Level(own, _proved_strength(fitted, own, basis, training))
+
+
+def _refit(fitted: EnsembleFit, data: Dataset, basis: Basis, training: TrainingConfig) -> Ensemble:
+    examples = _examples(data, fitted.ensemble.objective)
+    forecast = _forecast(data, basis.at_refit, basis, examples)
+    return refit_ensemble(fitted, examples, forecast, training)
+
+
+def _proved_strength(
+    fitted: EnsembleFit, own: float, basis: Basis, training: TrainingConfig
+) -> float:
+    """The strength that would have come closest to the total one label window ago.
+
+    Half-way where no label window ends before another training cutoff: the models know the
+    windows they learned from, BTYD every order so far, and either may be right.
+    """
+    proof, objective = basis.proof, fitted.ensemble.objective
+    if proof is None or proof.standpoint is None:
+        return _UNPROVED
+    then = replace(basis, horizon_days=basis.learned_days, at_refit=proof.standpoint)
+    earlier = proof.train.rows(sample_customers(proof.train.customer_id))
+    ensemble = _refit(fitted, earlier, then, training)
+    predicted = float(ensemble.predict(proof.test.X).sum())
+    actual = float(_actual(proof.test, objective).sum())
+    if min(predicted, actual) <= 0:
+        return _UNPROVED
+
+    def error(strength: float) -> float:
+        factor = Level(own, strength).factor(ensemble, proof.standpoint)
+        return abs(float(np.log(factor * predicted / actual)))
+
+    return min(_STRENGTHS, key=error)
+
+
+def _forecast(
+    data: Dataset, at: Standpoint | None, basis: Basis, examples: Examples
+) -> Forecast | None:
+    """BTYD's expected orders or net value, as fitted at a standpoint."""
+    if at is None:
+        return None
+    return Forecast(
+        btyd=at.btyd,
+        objective=examples.objective,
+        learned_days=basis.learned_days,
+        horizon_days=basis.horizon_days,
+        unit=examples.unit / at.net_share,
+        typical=typical_customer(data.X, data.contract.names),
     )
-    return ValueFit(model, chance.rounds, size.rounds, out_of_fold)
 
 
-def refit_value(fitted: ValueFit, data: Dataset, training: TrainingConfig) -> ValueModel:
-    """The same model on more rows: rounds, level and intervals stay as `fitted` found them."""
-    whether, amount = _value_examples(data)
-    return ValueModel(
-        fit_booster(whether, fitted.any_rounds, training),
-        fit_booster(amount, fitted.amount_rounds, training),
-        fitted.model.level,
-        fitted.model.intervals,
-    )
+def _examples(data: Dataset, objective: Objective) -> Examples:
+    """Orders as they are; value in units of its mean, and never negative."""
+    actual = np.maximum(_actual(data, objective), 0.0)
+    unit = 1.0 if objective == "poisson" else max(float(actual.mean()), 1e-9)
+    return Examples(data.X, actual / unit, data.contract, objective, unit=unit)
 
 
-def _order_examples(data: Dataset) -> Examples:
-    if data.orders is None:
-        raise CannotTrain("the rows carry no orders; build them from a company with orders")
-    return Examples(data.X, data.orders, data.contract, "poisson")
+def _actual(data: Dataset, objective: Objective) -> Vector:
+    labels = data.orders if objective == "poisson" else data.value
+    if labels is None:
+        what = "orders" if objective == "poisson" else "value"
+        raise CannotTrain(f"the rows carry no {what}; build them from a company with orders")
+    return labels
 
 
-def _value_examples(data: Dataset) -> tuple[Examples, Examples]:
-    if data.value is None:
-        raise CannotTrain("the rows carry no value; build them with task 'clv'")
-    any_value = (data.value > 0).astype(np.float64)
-    whether = Examples(data.X, any_value, data.contract, "binary")
-    return whether, Examples(data.X, data.value, data.contract, "gamma")
+def _ratio(actual: Vector, predicted: Vector) -> float:
+    return float(np.clip(actual.sum() / max(predicted.sum(), 1e-9), *_LEVEL_BOUNDS))
 
 
 def _require_buyers(target: Vector) -> None:
@@ -115,8 +192,3 @@ def _require_buyers(target: Vector) -> None:
             f"{buyers} of {len(target)} training rows bought within the horizon; at least "
             f"{_FEWEST} are needed: lengthen the horizon or add history"
         )
-
-
-def _level(predicted: Vector, actual: Vector) -> Level:
-    low, high = _LEVEL_BOUNDS
-    return Level(factor=float(np.clip(actual.sum() / predicted.sum(), low, high)))

@@ -178,6 +178,20 @@ def build_dataset(
     return data
 
 
+def unlabelled_rows(
+    snapshot: Snapshot, config: PipelineConfig, cutoff: datetime, contract: FeatureContract
+) -> Dataset:
+    """Features, under `contract`, of every eligible customer at `cutoff`; none may be."""
+    spine = eligible_spine(snapshot, config.churn, (cutoff,))
+    table = feature_table(snapshot, spine)
+    return Dataset(
+        X=contract.encode(_columns(table, contract)),
+        customer_id=np.array(spine["customer_id"].to_pylist(), dtype=np.str_),
+        cutoff=spine["cutoff"].to_numpy().astype("datetime64[us]"),
+        contract=contract,
+    )
+
+
 def split_customers(data: Dataset) -> tuple[Dataset, Dataset]:
     """Train and test rows, three quarters and one quarter of customers, by a hash of their id."""
     digests = [hashlib.sha256(customer.encode()).digest() for customer in data.customer_id]

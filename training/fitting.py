@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from features.config import TrainingConfig
 from training.churn import ChurnFit, fit_churn, refit_churn
 from training.clv import OrdersFit, ValueFit, fit_orders, fit_value, refit_orders, refit_value
-from training.dataset import CannotTrain, Dataset
+from training.dataset import CannotTrain
+from training.ensemble import EnsembleFit
 from training.models import Models
+from training.rows import Rows, ValueRows
 
 
 @dataclass(frozen=True)
@@ -21,18 +23,20 @@ class Fitted:
     """Why a model is missing, in words."""
 
     @property
-    def rounds(self) -> dict[str, int]:
-        """Boosting rounds by model."""
-        chosen = {"rounds_churn": self.churn.rounds}
-        if self.orders:
-            chosen["rounds_orders"] = self.orders.rounds
-        if self.value:
-            chosen["rounds_any_value"] = self.value.any_rounds
-            chosen["rounds_amount"] = self.value.amount_rounds
+    def choices(self) -> dict[str, object]:
+        """Rounds and weight of each family by model, calibration and levels, to be tracked."""
+        chosen = _chosen("churn", self.churn.fitted)
+        chosen |= {
+            "calibration": self.churn.model.calibration.kind,
+            "calibration_proved": self.churn.proved,
+        }
+        for name, fit in (("orders", self.orders), ("clv", self.value)):
+            if fit:
+                chosen |= _chosen(name, fit.fitted) | {f"anchor_{name}": fit.level.strength}
         return chosen
 
 
-def fit_models(churn: Dataset, value: Dataset | None, training: TrainingConfig) -> Fitted:
+def fit_models(churn: Rows, value: ValueRows | None, training: TrainingConfig) -> Fitted:
     """Fit churn, and expected orders and CLV where their rows can teach them.
 
     Raises CannotTrain when the churn rows cannot.
@@ -40,7 +44,7 @@ def fit_models(churn: Dataset, value: Dataset | None, training: TrainingConfig) 
     churn_fit = fit_churn(churn, training)
     notes: list[str] = []
     orders_fit = value_fit = None
-    if churn.orders is not None:
+    if churn.train.orders is not None:
         try:
             orders_fit = fit_orders(churn, training)
         except CannotTrain as error:
@@ -51,7 +55,7 @@ def fit_models(churn: Dataset, value: Dataset | None, training: TrainingConfig) 
         except CannotTrain as error:
             notes.append(f"No CLV: {error}.")
     models = Models(
-        churn.contract,
+        churn.train.contract,
         churn_fit.model,
         orders_fit.model if orders_fit else None,
         value_fit.model if value_fit else None,
@@ -60,13 +64,21 @@ def fit_models(churn: Dataset, value: Dataset | None, training: TrainingConfig) 
 
 
 def refit_models(
-    fitted: Fitted, churn: Dataset, value: Dataset | None, training: TrainingConfig
+    fitted: Fitted, churn: Rows, value: ValueRows | None, training: TrainingConfig
 ) -> Models:
     """The same models on the rows the served version learns from."""
-    orders_fit, value_fit = fitted.orders, fitted.value
+    orders, worth = fitted.orders, fitted.value
     return Models(
-        churn.contract,
-        refit_churn(fitted.churn, churn, training),
-        refit_orders(orders_fit, churn, training) if orders_fit else None,
-        refit_value(value_fit, value, training) if value_fit and value else None,
+        churn.refit.contract,
+        refit_churn(fitted.churn, churn.refit, churn.basis, training),
+        refit_orders(orders, churn.refit, churn.basis, training) if orders else None,
+        refit_value(worth, value.refit, value.basis, training) if worth and value else None,
     )
+
+
+def _chosen(name: str, fitted: EnsembleFit) -> dict[str, object]:
+    chosen: dict[str, object] = {
+        f"weight_{name}_{family}": round(weight, 3)
+        for family, weight in fitted.ensemble.weights.items()
+    }
+    return chosen | {f"rounds_{name}_{family}": n for family, n in fitted.rounds.items() if n}

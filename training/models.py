@@ -1,66 +1,105 @@
-"""Fitted models as plain LightGBM boosters and tables, and the predictions they make together."""
+"""Fitted models as ensembles of plain files and tables, and the predictions they make together."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import lightgbm as lgb
 import numpy as np
-import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
 
 from features.feature_contract import FeatureContract, FeatureMismatch, Matrix
 from training.calibration import Calibration
+from training.forecast import Forecast
+from training.glm import Objective, Vector
 from training.hazard import Hazard
 from training.intervals import IntervalTable
+from training.members import Member
 from training.typical import Typical
 
-Vector = npt.NDArray[np.float64]
+_FARTHEST = 30.0
 
 
-class Level(BaseModel):
-    """Factor that brings predicted totals to those seen out of fold."""
+@dataclass(frozen=True)
+class Ensemble:
+    """Members' scores averaged by weight: log odds for churn, means for orders and value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    contract: FeatureContract
+    objective: Objective
+    members: Mapping[str, Member]
+    """Family to member."""
+    weights: Mapping[str, float]
+    """Family to weight; they sum to 1."""
+    forecast: Forecast | None
+    """BTYD's, where there is a history of orders."""
+    unit: float = 1.0
+    """What a mean of 1 is worth, in the currency where it is money."""
 
-    factor: float = 1.0
+    def predict(self, X: Matrix) -> Vector:
+        """Log odds of each row for churn, otherwise its expected orders or value."""
+        if not len(X):
+            return np.empty(0)
+        learned, asked = self._offsets(X)
+        total = np.zeros(len(X))
+        for family, member in self.members.items():
+            score = member.raw(X, learned) + (asked - learned)
+            if self.objective != "binary":
+                score = np.exp(np.minimum(score, _FARTHEST))
+            total = total + self.weights[family] * score
+        return total * self.unit
+
+    def contributions(self, X: Matrix) -> Matrix:
+        """What each feature adds to the log odds, rows x features, without the constant."""
+        if not len(X):
+            return np.empty(X.shape)
+        explained = (
+            self.forecast.explained(X, self.contract.names) if self.forecast else np.zeros(X.shape)
+        )
+        added = np.zeros(X.shape)
+        for family, member in self.members.items():
+            added = added + self.weights[family] * member.contributions(X, explained)
+        return added
+
+    def _offsets(self, X: Matrix) -> tuple[Vector, Vector]:
+        if self.forecast is None:
+            return np.zeros(len(X)), np.zeros(len(X))
+        return self.forecast.offsets(X, self.contract.names)
 
 
 @dataclass(frozen=True)
 class ChurnModel:
-    """Raw churn scores from `booster`, made propensities by `calibration`."""
+    """Log odds from an ensemble, made propensities by `calibration`."""
 
-    booster: lgb.Booster
+    ensemble: Ensemble
     calibration: Calibration
 
     def predict(self, X: Matrix) -> Vector:
         """Propensity of each row."""
-        return self.calibration.apply(_predict(self.booster, X, raw_score=True))
+        return self.calibration.apply(self.ensemble.predict(X))
 
 
 @dataclass(frozen=True)
 class OrdersModel:
     """Expected purchase days within the churn horizon."""
 
-    booster: lgb.Booster
-    level: Level
+    ensemble: Ensemble
+    level: float
+    """Factor that sets the total."""
 
     def predict(self, X: Matrix) -> Vector:
         """Expected purchase days of each row."""
-        return _predict(self.booster, X) * self.level.factor
+        return self.ensemble.predict(X) * self.level
 
 
 @dataclass(frozen=True)
 class ValueModel:
-    """CLV in two parts: whether there is any value, and how much when there is."""
+    """CLV: net contribution within the value horizon, with its interval."""
 
-    any_value: lgb.Booster
-    amount: lgb.Booster
-    level: Level
+    ensemble: Ensemble
+    level: float
+    """Factor that sets the total."""
     intervals: IntervalTable
 
     def predict(self, X: Matrix) -> Vector:
         """CLV of each row, in the bundle's currency."""
-        return _predict(self.any_value, X) * _predict(self.amount, X) * self.level.factor
+        return self.ensemble.predict(X) * self.level
 
 
 @dataclass(frozen=True)
@@ -100,12 +139,12 @@ class Models:
         return Prediction(self.churn.predict(X), orders, clv, low, high)
 
     def contributions(self, X: Matrix) -> Matrix:
-        """SHAP values of the churn logit before calibration, rows x features, without the bias."""
-        X = self._checked(X)
-        if not len(X):
-            return np.empty(X.shape)
-        with_bias = self.churn.booster.predict(X, pred_contrib=True, num_threads=1)
-        return np.asarray(with_bias, dtype=np.float64)[:, :-1]
+        """What each feature adds to the churn log odds before calibration, rows x features.
+
+        Exact for every member: SHAP values of the trees, terms of the linear model, Shapley
+        values of the BTYD forecast against a typical customer. The constant is left out.
+        """
+        return self.churn.ensemble.contributions(self._checked(X))
 
     def _checked(self, X: Matrix) -> Matrix:
         width = len(self.contract.columns)
@@ -115,18 +154,3 @@ class Models:
                 "encode the feature table with the bundle's contract"
             )
         return np.ascontiguousarray(X, dtype=np.float64)
-
-
-def booster_names(contract: FeatureContract) -> list[str]:
-    """The contract's names as LightGBM accepts them: ASCII word characters, each name once."""
-    names: list[str] = []
-    for place, name in enumerate(contract.names):
-        plain = re.sub(r"\W", "_", name, flags=re.ASCII)
-        names.append(f"{plain}__{place}" if plain in names else plain)
-    return names
-
-
-def _predict(booster: lgb.Booster, X: Matrix, *, raw_score: bool = False) -> Vector:
-    if not len(X):
-        return np.empty(0)
-    return np.asarray(booster.predict(X, raw_score=raw_score, num_threads=1), dtype=np.float64)

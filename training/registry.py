@@ -19,7 +19,6 @@ from features.feature_contract import FeatureContract
 from training.bundle import Bundle, load_bundle, write_bundle
 
 if TYPE_CHECKING:
-    import lightgbm as lgb
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
@@ -89,8 +88,8 @@ def record_run(
 ) -> Registered:
     """Log one training run and register its models, each with the alias `challenger`.
 
-    Each version holds the whole bundle in `bundle_files` beside the booster that
-    `mlflow.lightgbm.load_model` returns: raw churn scores, or the size of a positive value.
+    Each version holds the whole bundle in `bundle_files`; `mlflow.pyfunc.load_model` returns its
+    predictions, by code of `training.mlflow_model` that is installed, not pickled.
     `report` is a folder of plots, tables and the card, logged whole. `refusals` are the gate's
     reasons; a version that carries any is never promoted.
     """
@@ -171,7 +170,6 @@ def _load_quietly() -> None:
     """Load MLflow without its remarks on its own imports, which no caller of ours can mend."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import mlflow.lightgbm
         import mlflow.pyfunc
         import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
     for name in ("mlflow.store.db.utils", "alembic"):
@@ -209,31 +207,28 @@ def _register_pair(
 ) -> tuple[str, str | None]:
     """New versions of the churn model and, where there is one, of the value model."""
     register = partial(_register, client, contract=bundle.contract, bundle_files=files)
-    value, clv = bundle.models.value, None
-    if value is not None:
-        clv = register(CLV_MODEL, value.amount, tags=_tags(bundle))
+    clv = register(CLV_MODEL, tags=_tags(bundle)) if bundle.models.value else None
     tags = {_REFUSED: json.dumps(list(refusals)), _PAIRED: clv or ""}
-    churn = register(CHURN_MODEL, bundle.models.churn.booster, tags=_tags(bundle) | tags)
-    return churn, clv
+    return register(CHURN_MODEL, tags=_tags(bundle) | tags), clv
 
 
 def _register(
     client: "MlflowClient",
     name: str,
-    booster: "lgb.Booster",
     *,
     contract: FeatureContract,
     bundle_files: Path,
     tags: Mapping[str, str],
 ) -> str:
-    """Register a version whose files are the booster as MLflow reads it, and the whole bundle."""
+    """Register a version whose files are the whole bundle, and how MLflow predicts with it."""
     import mlflow
 
-    model = mlflow.lightgbm.log_model(
-        booster,
+    model = mlflow.pyfunc.log_model(
         name=name,
+        python_model=str(Path(__file__).with_name("mlflow_model.py")),
+        artifacts={"bundle": str(bundle_files)},
         signature=_signature(contract),
-        pip_requirements=[f"lightgbm=={importlib.metadata.version('lightgbm')}"],
+        pip_requirements=[f"setia=={importlib.metadata.version('setia')}"],
     )
     client.log_model_artifacts(model.model_id, str(bundle_files), "bundle")
     if not _exists(client, name):

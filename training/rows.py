@@ -1,13 +1,13 @@
 """The rows of a training run: what teaches each model, what judges it, what it is refitted on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
 
 from features.config import PipelineConfig
 from features.feature_contract import FeatureContract
-from features.labels import ImmatureCutoff, require_matured
+from features.labels import ImmatureCutoff, latest_matured, require_matured
 from features.snapshot import Snapshot
 from features.spine import require_usable
 from features.windows import local_day
@@ -15,11 +15,38 @@ from training.dataset import (
     CannotTrain,
     Dataset,
     NotEnoughHistory,
+    Split,
     build_dataset,
     plan_split,
     require_trainable,
     split_customers,
+    unlabelled_rows,
 )
+from training.forecast import Standpoint
+from training.histories import standpoint
+
+
+@dataclass(frozen=True)
+class Proof:
+    """An earlier part of the training rows that teaches, and a later one that judges it."""
+
+    train: Dataset
+    test: Dataset
+    standpoint: Standpoint | None
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the models stand on besides their rows; nothing where labels have no time."""
+
+    learned_days: int = 0
+    """Horizon of the training labels, shorter than the wanted one in a short history."""
+    horizon_days: int = 0
+    at_test: Standpoint | None = None
+    at_refit: Standpoint | None = None
+    """At the end of the data, where the served models are asked first."""
+    proof: Proof | None = None
+    """None when no training label window ends before another training cutoff."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +57,7 @@ class Rows:
     test: Dataset
     refit: Dataset
     """What the served model learns from; in a backtest the same as `train`."""
+    basis: Basis = field(default_factory=Basis)
 
 
 @dataclass(frozen=True)
@@ -40,6 +68,10 @@ class ValueRows:
     test: Dataset | None
     """None in a backtest whose value horizon is not over: predicted, but not judged."""
     refit: Dataset
+    basis: Basis = field(default_factory=Basis)
+
+
+_SHORTEST_LABEL = 30
 
 
 class NoValueModel(ValueError):
@@ -60,12 +92,18 @@ def churn_rows(snapshot: Snapshot, config: PipelineConfig, before: datetime | No
     if before is not None:
         require_usable(snapshot, [before])
         require_matured(snapshot, [before], config.churn.horizon_days)
-    split = plan_split(snapshot, config, config.churn.horizon_days, before)
-    train = build_dataset(snapshot, config, split.train, "churn")
-    contract = train.contract
-    test = build_dataset(snapshot, config, (split.test,), "churn", contract)
-    refit = train if before else build_dataset(snapshot, config, split.refit, "churn", contract)
-    return Rows(train, test, refit)
+    wanted = config.churn.horizon_days
+    split, learned = _split_or_stretch(snapshot, config, wanted, before)
+    short = _with_horizon(config, learned)
+    train = build_dataset(snapshot, short, split.train, "churn")
+    test = build_dataset(snapshot, config, (split.test,), "churn", train.contract)
+    refit = (
+        train if before else build_dataset(snapshot, short, split.refit, "churn", train.contract)
+    )
+    if not _by_orders(config):
+        return Rows(train, test, refit, Basis(learned, wanted, proof=_proof(train, learned, None)))
+    basis = _basis(snapshot, config, before, (learned, wanted), train, test)
+    return Rows(train, test, refit, basis)
 
 
 def value_rows(
@@ -83,21 +121,95 @@ def value_rows(
     if config.churn.label == "column":
         raise NoValueModel("churn labels without a time give no cutoff at which to ask for value")
 
-    def rows_at(cutoffs: tuple[datetime, ...]) -> Dataset:
-        return build_dataset(snapshot, config, cutoffs, "clv", contract)
-
+    wanted = config.clv.horizon_days
     try:
-        split = plan_split(snapshot, config, config.clv.horizon_days, before)
-        train = rows_at(split.train)
+        split, learned = _split_or_stretch(snapshot, config, wanted, before)
+        short = _with_horizon(config, learned)
+        train = build_dataset(snapshot, short, split.train, "clv", contract)
         require_trainable(train)
     except (NotEnoughHistory, CannotTrain, ImmatureCutoff) as error:
         raise NoValueModel(f"{error} (clv.horizon_days can be shorter)") from None
-    if before is None:
-        return ValueRows(train, rows_at((split.test,)), rows_at(split.refit))
+    refit = train if before else build_dataset(snapshot, short, split.refit, "clv", contract)
+    asked = unlabelled_rows(snapshot, config, split.test, contract)
+    basis = _basis(snapshot, config, before, (learned, wanted), train, asked)
     try:
-        return ValueRows(train, rows_at((split.test,)), train)
+        test = build_dataset(snapshot, config, (split.test,), "clv", contract)
     except ImmatureCutoff:
-        return ValueRows(train, None, train)
+        test = None
+    return ValueRows(train, test, refit, basis)
+
+
+def _split_or_stretch(
+    snapshot: Snapshot, config: PipelineConfig, wanted: int, before: datetime | None
+) -> tuple[Split, int]:
+    """The split, and the horizon of its labels: shorter when no label of the wanted one fits.
+
+    A shorter label is stretched by what BTYD forecasts over both horizons, so only orders can
+    be; half of the history is labels, half features.
+
+    Raises NotEnoughHistory as `plan_split` does.
+    """
+    try:
+        return plan_split(snapshot, config, wanted, before), wanted
+    except NotEnoughHistory:
+        test = before or latest_matured(snapshot, wanted)
+        learned = (test - snapshot.manifest.first).days // 2
+        if not _by_orders(config) or not _SHORTEST_LABEL <= learned < wanted:
+            raise
+    train = plan_split(snapshot, config, learned, test).train
+    refit = train if before else plan_split(snapshot, config, learned).refit
+    return Split(train, test, refit, learned), learned
+
+
+def _by_orders(config: PipelineConfig) -> bool:
+    """Whether churn means no order, so that BTYD forecasts it."""
+    return config.churn.label == "inactivity" and config.churn.activity == "orders"
+
+
+def _with_horizon(config: PipelineConfig, days: int) -> PipelineConfig:
+    """The configuration with labels of `days`."""
+    churn = config.churn.model_copy(update={"horizon_days": days})
+    clv = config.clv.model_copy(update={"horizon_days": days})
+    return config.model_copy(update={"churn": churn, "clv": clv})
+
+
+def _basis(
+    snapshot: Snapshot,
+    config: PipelineConfig,
+    before: datetime | None,
+    horizons: tuple[int, int],
+    train: Dataset,
+    test: Dataset,
+) -> Basis:
+    """Standpoints at the test cutoff, at the end of the data and at the last training cutoff."""
+
+    def stand(data: Dataset) -> Standpoint | None:
+        return standpoint(snapshot, config, cutoffs_of(data)[-1], data.contract, data.X)
+
+    last = train.rows(train.cutoff == train.cutoff.max())
+    at_test = stand(test)
+    if at_test is None:
+        if horizons[0] != horizons[1]:
+            raise NotEnoughHistory(
+                f"the history has room for labels of {horizons[0]} days, not of {horizons[1]}, and "
+                "too few customers ordered again to stretch them; shorten the horizon"
+            )
+        return Basis(*horizons, proof=_proof(train, horizons[0], None))
+    end = snapshot.manifest.watermark
+    latest = test if before else unlabelled_rows(snapshot, config, end, train.contract)
+    at_refit = at_test if before else stand(latest) if len(latest) else at_test
+    return Basis(*horizons, at_test, at_refit or at_test, _proof(train, horizons[0], stand(last)))
+
+
+def _proof(train: Dataset, learned: int, at_last: Standpoint | None) -> Proof | None:
+    """Rows whose label windows end by the last training cutoff, and the rows at it."""
+    last = train.cutoff.max()
+    # Rounded, as clocks that go forward or back make a local day shorter or longer.
+    days = ((last - train.cutoff) / np.timedelta64(1, "D")).round()
+    earlier = days >= learned
+    if not earlier.any():
+        return None
+    return Proof(train.rows(earlier), train.rows(train.cutoff == last), at_last)
 
 
 def cutoffs_of(data: Dataset) -> tuple[datetime, ...]:

@@ -16,7 +16,7 @@ from training.dataset import CannotTrain, Dataset
 from training.evaluate import ChurnEvaluation, ValueEvaluation
 from training.fitting import Fitted, fit_models, refit_models
 from training.gate import refusals, ties
-from training.models import Vector
+from training.glm import Vector
 from training.registry import (
     Registered,
     champion_bundle,
@@ -107,8 +107,7 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     step()
     now = datetime.now(UTC)
     info = _info(config, work, f"run-{now:%Y%m%dT%H%M%S}", now)
-    value_refit = work.value.refit if work.value else None
-    models = refit_models(work.fitted, work.churn.refit, value_refit, config.training)
+    models = refit_models(work.fitted, work.churn, work.value, config.training)
     until = work.snapshot.manifest.watermark
     models = with_when(models, work.snapshot, config, work.churn.refit, until)
     card = model_card(info, config, work.churn, work.value, work.verdict, refusals=reasons)
@@ -170,7 +169,7 @@ def _work(config: PipelineConfig, before: datetime | None, step: Callable[[], No
     step()
     value, notes = _value_or_reason(snapshot, config, churn, before)
     step()
-    fitted = fit_models(churn.train, value.train if value else None, config.training)
+    fitted = fit_models(churn, value, config.training)
     step()
     rivals, unfair = _rivals(snapshot, config, churn, before)
     verdict = judge_models(fitted.models, churn, value, rivals, config)
@@ -220,16 +219,14 @@ def _params(config: PipelineConfig, work: _Work) -> dict[str, object]:
         for name, section in sections.items()
         for key, value in section.model_dump(mode="json").items()
     }
-    calibration = work.fitted.churn.model.calibration
     return (
         asked
-        | work.fitted.rounds
+        | work.fitted.choices
         | {
             "features": len(work.churn.train.contract.columns),
             "rows_train": len(work.churn.train),
             "rows_test": len(work.churn.test),
             "rows_refit": len(work.churn.refit),
-            "calibration": calibration.kind,
             "fingerprint": work.snapshot.manifest.fingerprint,
         }
     )

@@ -21,7 +21,8 @@ from training.evaluate import (
     judge_value,
 )
 from training.gate import CHAMPION
-from training.models import Models, Vector
+from training.glm import Vector
+from training.models import Models
 from training.rows import Rows, ValueRows, cutoffs_of
 
 _EXPLAINED_ROWS = 500

@@ -1,0 +1,236 @@
+"""BG/NBD and MBG/NBD: orders at a gamma rate, until a customer drops out after one of them.
+
+BG/NBD: Fader, Hardie and Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science
+24(2). MBG/NBD, where the first order can already be the last: Batislam, Denizel and Filiztekin
+(2007), IJRM 24(3), and Hoppe and Wagner (2007), Marketing - Journal of Research and Management
+3(2). The two differ only in how often a customer has had the chance to drop out: x times in
+BG/NBD, x + 1 times in MBG/NBD.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, PositiveFloat
+from scipy.special import betaln, expit, gammaln, psi
+
+from training.btyd.history import History, Vector
+from training.btyd.likelihood import Objective, distinct, maximise, require_repeaters
+
+Kind = Literal["bg_nbd", "mbg_nbd"]
+Number = TypeVar("Number", float, Vector)
+
+_STARTS = ((0.5, 0.3, 0.8, 2.5), (1.0, 1.0, 1.0, 1.0), (2.0, 0.1, 0.1, 2.0))
+_NODES = 48
+_BLOCK_ROWS = 20_000
+
+
+class BetaGeometricNbd(BaseModel):
+    """Order rates are gamma(r, alpha), dropout chances per order are beta(a, b).
+
+    `alpha` is a time, in the unit of the history that was fitted; the others have no unit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind
+    r: PositiveFloat
+    alpha: PositiveFloat
+    a: PositiveFloat
+    b: PositiveFloat
+
+    @classmethod
+    def fit(cls, history: History, kind: Kind = "mbg_nbd") -> "BetaGeometricNbd":
+        """The maximum-likelihood model of `history`.
+
+        Raises CannotFit with fewer than 50 customers, or 10 who have ordered again.
+        """
+        require_repeaters(history, kind)
+        unit = float(history.T.mean())
+        r, alpha, a, b = maximise(lambda few: _objective(few, kind, unit), history, _STARTS, kind)
+        return cls(kind=kind, r=r, alpha=alpha * unit, a=a, b=b)
+
+    def log_likelihood(self, history: History) -> Vector:
+        """Log-likelihood of each customer's order times (FHL 2005, eq. 6)."""
+        x = history.frequency
+        alive = (
+            gammaln(self.r + x)
+            - gammaln(self.r)
+            + self.r * np.log(self.alpha)
+            - (self.r + x) * np.log(self.alpha + history.T)
+            + betaln(self.a, self.b + _chances(self.kind, x))
+            - betaln(self.a, self.b)
+        )
+        return np.asarray(alive + np.logaddexp(0, self._log_odds_dead(history)))
+
+    def probability_alive(self, history: History) -> Vector:
+        """Chance that the last order was not the last for good; never a churn score by itself."""
+        return np.asarray(expit(-self._log_odds_dead(history)))
+
+    def probability_no_order(self, history: History, horizon: float) -> Vector:
+        """Chance of no order within `horizon` after T.
+
+        The likelihood of the same orders seen until T + horizon over that until T. For the dead
+        it does not change; for the living the gamma rate sees `horizon` more time.
+        """
+        alive = self.probability_alive(history)
+        r, T = self.r + history.frequency, self.alpha + history.T
+        silent = -r * np.log1p(horizon / T)
+        return np.asarray(1 + alive * np.expm1(silent))
+
+    def expected_orders(self, history: History, horizon: float) -> Vector:
+        """Expected order days within `horizon` after T (FHL 2005, eq. 10).
+
+        Given rate and chance p, a living customer places (1 - exp(-rate p horizon)) / p orders.
+        Its mean over the rate is in closed form, that over p by Gauss-Jacobi quadrature: unlike
+        the paper's 2F1 it holds at a = 1, for large x and long horizons.
+        """
+        chances, level = np.unique(_chances(self.kind, history.frequency), return_inverse=True)
+        nodes, weights = beta_quadrature(self.a, self.b + chances, _NODES)
+        expected = np.empty(len(history))
+        for rows in _blocks(len(history)):
+            p = nodes[level[rows]]
+            r = (self.r + history.frequency[rows])[:, None]
+            z = (horizon / (self.alpha + history.T[rows]))[:, None]
+            placed = -np.expm1(-r * np.log1p(p * z)) / p
+            expected[rows] = (weights[level[rows]] * placed).sum(axis=1)
+        return np.asarray(self.probability_alive(history) * expected)
+
+    def draw_orders(
+        self, rng: np.random.Generator, living: int, x: float, T: float, horizon: float
+    ) -> Vector:
+        """`living` draws of the order days within `horizon` of a customer alive at T.
+
+        Exact: given that, rate and dropout chance are independent, gamma and beta; orders stop
+        at the first that drops the customer out, or with the horizon.
+        """
+        rate = rng.gamma(self.r + x, size=living) / (self.alpha + T)
+        # A chance below the smallest number is drawn as 0, which has no geometric.
+        chance = np.maximum(rng.beta(self.a, self.b + _chances(self.kind, x), living), 1e-300)
+        placed = np.minimum(rng.poisson(rate * horizon), rng.geometric(chance))
+        return placed.astype(np.float64)
+
+    def _log_odds_dead(self, history: History) -> Vector:
+        return _log_odds_dead(
+            (self.r, self.alpha, self.a, self.b),
+            history.frequency,
+            _chances(self.kind, history.frequency),
+            np.log((self.alpha + history.T) / (self.alpha + history.recency)),
+        )
+
+
+def _chances(kind: Kind, frequency: Number) -> Number:
+    """Orders after which the customer could have dropped out."""
+    return frequency + 1 if kind == "mbg_nbd" else frequency
+
+
+def _log_odds_dead(
+    parameters: tuple[float, float, float, float], x: Vector, chances: Vector, stretch: Vector
+) -> Vector:
+    """Log odds that the last order was the last; -inf where there was no chance to drop out.
+
+    `stretch` is ln((alpha + T) / (alpha + t_x)).
+    """
+    r, _, a, b = parameters
+    could = chances > 0
+    odds = np.log(a / np.where(could, b + chances - 1, 1)) + (r + x) * stretch
+    return np.where(could, odds, -np.inf)
+
+
+class _Rows(NamedTuple):
+    """The different histories of a fit, and the different frequencies among them."""
+
+    x: Vector
+    recency: Vector
+    T: Vector
+    share: Vector
+    chances: Vector
+    values: Vector
+    share_of_value: Vector
+    chances_of_value: Vector
+
+
+def _objective(history: History, kind: Kind, unit: float) -> Objective:
+    """Mean log-likelihood in logs of (r, alpha, a, b), times in `unit`, and its gradient."""
+    columns = (history.frequency, history.recency / unit, history.T / unit)
+    (x, recency, T), share = distinct(*columns)
+    values, level = np.unique(x, return_inverse=True)
+    by_value = np.bincount(level, weights=share).astype(np.float64)
+    rows = _Rows(x, recency, T, share, _chances(kind, x), values, by_value, _chances(kind, values))
+    return lambda logs: (_mean(rows, logs), _slope(rows, logs))
+
+
+def _mean(rows: _Rows, logs: Vector) -> float:
+    r, alpha, a, b = np.exp(logs)
+    seen = alpha + rows.T
+    stretch = np.log(seen / (alpha + rows.recency))
+    odds = _log_odds_dead((r, alpha, a, b), rows.x, rows.chances, stretch)
+    counted = gammaln(r + rows.values) + betaln(a, b + rows.chances_of_value)
+    timed = np.logaddexp(0, odds) - (r + rows.x) * np.log(seen)
+    # Plain sums: a threaded dot product spins on a busy machine and rounds by its threads.
+    return float(
+        (rows.share_of_value * counted).sum()
+        + (rows.share * timed).sum()
+        + r * logs[1]
+        - gammaln(r)
+        - betaln(a, b)
+    )
+
+
+def _slope(rows: _Rows, logs: Vector) -> Vector:
+    r, alpha, a, b = np.exp(logs)
+    seen, last = alpha + rows.T, alpha + rows.recency
+    stretch = np.log(seen / last)
+    dead = expit(_log_odds_dead((r, alpha, a, b), rows.x, rows.chances, stretch))
+    chances = rows.chances_of_value
+    by_rate = psi(r + rows.values) - psi(r)
+    either = (rows.share_of_value * (psi(a + b) - psi(a + b + chances))).sum()
+    stayed = (rows.share_of_value * (psi(b + chances) - psi(b))).sum()
+    left = dead / np.where(rows.chances > 0, b + rows.chances - 1, 1)
+    waited = (r + rows.x) * (dead * (1 / seen - 1 / last) - 1 / seen)
+    slope = [
+        (rows.share_of_value * by_rate).sum()
+        + (rows.share * (dead * stretch - np.log(seen))).sum()
+        + logs[1],
+        r / alpha + (rows.share * waited).sum(),
+        either + (rows.share * dead).sum() / a,
+        either + stayed - (rows.share * left).sum(),
+    ]
+    return np.asarray(np.array(slope) * [r, alpha, a, b])
+
+
+def beta_quadrature(
+    a: float, b: npt.NDArray[np.float64], nodes: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Nodes and weights, one row for each of `b`, of the mean of a function of beta(a, b).
+
+    Gauss-Jacobi by the eigenvalues of the recurrence matrix (Golub and Welsch 1969).
+    """
+    n = np.arange(nodes)
+    first, second = b[:, None] - 1, a - 1  # the exponents of (1 - p) and p
+    total = first + second
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle = (second**2 - first**2) / ((2 * n + total) * (2 * n + total + 2))
+        k = n[1:]
+        beside = (
+            4
+            * k
+            * (k + first)
+            * (k + second)
+            * (k + total)
+            / ((2 * k + total) ** 2 * ((2 * k + total) ** 2 - 1))
+        )
+    middle[:, 0] = ((second - first) / (total + 2))[:, 0]
+    at_one = 4 * (1 + first) * (1 + second) / ((2 + total) ** 2 * (3 + total))
+    beside[:, 0] = at_one[:, 0]
+    matrix = np.zeros((len(b), nodes, nodes))
+    matrix[:, n, n] = (1 + middle) / 2
+    matrix[:, k, k - 1] = np.sqrt(beside) / 2
+    values, vectors = np.linalg.eigh(matrix)
+    return np.clip(values, 1e-300, 1.0), vectors[:, 0, :] ** 2
+
+
+def _blocks(rows: int) -> Iterator[slice]:
+    """Slices that keep rows x nodes within the cache's reach."""
+    return (slice(start, start + _BLOCK_ROWS) for start in range(0, rows, _BLOCK_ROWS))

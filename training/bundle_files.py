@@ -1,0 +1,150 @@
+"""Models as the text files of a bundle, and back: JSON plans and tables, LightGBM's own text."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from features.feature_contract import FeatureContract
+from training.calibration import Calibration
+from training.forecast import Forecast
+from training.glm import Objective
+from training.hazard import Hazard
+from training.intervals import IntervalTable
+from training.members import READERS, Linear, Trees, booster_names
+from training.models import ChurnModel, Ensemble, Models, OrdersModel, ValueModel
+from training.typical import Typical
+
+_BASE = frozenset({"contract.json", "calibration.json"})
+_OPTIONAL = frozenset({"hazard.json", "typical.json"})
+_PLANS = {
+    "churn": frozenset[str](),
+    "orders": frozenset[str](),
+    "clv": frozenset({"intervals.json"}),
+}
+"""Each ensemble, and the tables that come with it."""
+
+
+def _known_family(family: str) -> str:
+    if family not in READERS:
+        raise ValueError(f"no family is called {family!r}; it may need a later version of Setia")
+    return family
+
+
+class Plan(BaseModel):
+    """An ensemble without its members: which there are, and how they are put together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    objective: Objective
+    weights: dict[Annotated[str, AfterValidator(_known_family)], float]
+    """Family to weight; each has a file of its own."""
+    forecast: Forecast | None
+    unit: float
+    level: float
+
+
+def model_texts(models: Models) -> dict[str, str]:
+    """The text of each file, by name."""
+    texts = {
+        "contract.json": models.contract.model_dump_json(indent=1),
+        "calibration.json": models.churn.calibration.model_dump_json(indent=1),
+        **_ensemble_texts("churn", models.churn.ensemble, 1.0),
+    }
+    if models.orders:
+        texts |= _ensemble_texts("orders", models.orders.ensemble, models.orders.level)
+    if models.value:
+        texts |= _ensemble_texts("clv", models.value.ensemble, models.value.level)
+        texts["intervals.json"] = models.value.intervals.model_dump_json(indent=1)
+    if models.hazard:
+        texts["hazard.json"] = models.hazard.model_dump_json(indent=1)
+    if models.typical:
+        texts["typical.json"] = models.typical.model_dump_json(indent=1)
+    return texts
+
+
+def wanted_files(files: Mapping[str, bytes]) -> set[str]:
+    """Names of the files that the plans among `files` call for.
+
+    Raises pydantic.ValidationError when a plan is none.
+    """
+    wanted = set(_BASE) | {"churn.json"} | (_OPTIONAL & files.keys())
+    for name, tables in _PLANS.items():
+        if f"{name}.json" not in files:
+            continue
+        plan = Plan.model_validate_json(files[f"{name}.json"])
+        members = {_member_file(name, family) for family in plan.weights if family in READERS}
+        wanted |= {f"{name}.json"} | tables | members
+    return wanted
+
+
+def read_models(files: Mapping[str, bytes]) -> Models:
+    """The models in `files`, nothing of which is executed.
+
+    Raises pydantic.ValidationError or lightgbm.basic.LightGBMError when a file is not what its
+    name says.
+    """
+    contract = FeatureContract.model_validate_json(files["contract.json"])
+    calibration = Calibration.model_validate_json(files["calibration.json"])
+    orders = value = None
+    if "orders.json" in files:
+        orders = OrdersModel(*_ensemble("orders", files, contract))
+    if "clv.json" in files:
+        intervals = IntervalTable.model_validate_json(files["intervals.json"])
+        value = ValueModel(*_ensemble("clv", files, contract), intervals)
+    churn = ChurnModel(_ensemble("churn", files, contract)[0], calibration)
+    hazard, typical = files.get("hazard.json"), files.get("typical.json")
+    return Models(
+        contract,
+        churn,
+        orders,
+        value,
+        Hazard.model_validate_json(hazard) if hazard else None,
+        Typical.model_validate_json(typical) if typical else None,
+    )
+
+
+def misfit(models: Models) -> bool:
+    """Whether some member takes other features than the contract has."""
+    names = models.contract.names
+    ensembles = [part.ensemble for part in (models.churn, models.orders, models.value) if part]
+    for member in (member for ensemble in ensembles for member in ensemble.members.values()):
+        if isinstance(member, Trees) and member.booster.feature_name() != booster_names(
+            models.contract
+        ):
+            return True
+        if isinstance(member, Linear) and not set(member.glm.names) <= set(names):
+            return True
+    return False
+
+
+def _ensemble_texts(name: str, ensemble: Ensemble, level: float) -> dict[str, str]:
+    """The ensemble's plan and one file for each member."""
+    plan = Plan(
+        objective=ensemble.objective,
+        weights=dict(ensemble.weights),
+        forecast=ensemble.forecast,
+        unit=ensemble.unit,
+        level=level,
+    )
+    members = {
+        _member_file(name, family): member.text() for family, member in ensemble.members.items()
+    }
+    return {f"{name}.json": plan.model_dump_json(indent=1), **members}
+
+
+def _member_file(name: str, family: str) -> str:
+    return f"{name}.{family}.txt"
+
+
+def _ensemble(
+    name: str, files: Mapping[str, bytes], contract: FeatureContract
+) -> tuple[Ensemble, float]:
+    """An ensemble as its files say, and its level."""
+    plan = Plan.model_validate_json(files[f"{name}.json"])
+    members = {
+        family: READERS[family](files[_member_file(name, family)].decode(), contract)
+        for family in plan.weights
+    }
+    ensemble = Ensemble(contract, plan.objective, members, plan.weights, plan.forecast, plan.unit)
+    return ensemble, plan.level

@@ -1,0 +1,106 @@
+"""The families of models in an ensemble: how each scores, explains itself and is stored.
+
+To add a family, write a class with the methods of `Member` in a module of its own, a function
+that fits it in `training.ensemble.FITS`, and its reader here in `READERS`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import lightgbm as lgb
+import numpy as np
+
+from features.feature_contract import FeatureContract, Matrix
+from training.glm import Glm, Vector
+
+
+class Member(Protocol):
+    """One fitted model of an ensemble; all scores are on the link scale of the objective."""
+
+    def raw(self, X: Matrix, offset: Vector) -> Vector:
+        """Score of each row, whose BTYD forecast is `offset` (zeros where there is none)."""
+        ...
+
+    def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
+        """What each feature adds to the score, rows x features, without the constant.
+
+        `explained` is the same for the offset.
+        """
+        ...
+
+    def text(self) -> str:
+        """The member as its file in a bundle."""
+        ...
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Boosted trees, on their own or on top of the forecast."""
+
+    booster: lgb.Booster
+    on_forecast: bool
+
+    def raw(self, X: Matrix, offset: Vector) -> Vector:
+        score = np.asarray(self.booster.predict(X, raw_score=True, num_threads=1))
+        return score + offset if self.on_forecast else score
+
+    def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
+        with_bias = self.booster.predict(X, pred_contrib=True, num_threads=1)
+        own = np.asarray(with_bias, dtype=np.float64)[:, :-1]
+        return own + explained if self.on_forecast else own
+
+    def text(self) -> str:
+        return str(self.booster.model_to_string())
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A generalised linear model, on its own or on top of the forecast."""
+
+    glm: Glm
+    contract: FeatureContract
+
+    def raw(self, X: Matrix, offset: Vector) -> Vector:
+        return self.glm.raw(X, self.contract, offset)
+
+    def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
+        own = self.glm.contributions(X, self.contract)
+        return own + self.glm.offset_weight * explained
+
+    def text(self) -> str:
+        return self.glm.model_dump_json(indent=1)
+
+
+@dataclass(frozen=True)
+class ForecastAlone:
+    """The BTYD forecast itself; its parameters are the ensemble's."""
+
+    def raw(self, X: Matrix, offset: Vector) -> Vector:
+        return offset
+
+    def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
+        return explained
+
+    def text(self) -> str:
+        return "{}"
+
+
+READERS: Mapping[str, Callable[[str, FeatureContract], Member]] = {
+    "btyd": lambda text, contract: ForecastAlone(),
+    "trees": lambda text, contract: Trees(lgb.Booster(model_str=text), False),
+    "trees_on_btyd": lambda text, contract: Trees(lgb.Booster(model_str=text), True),
+    "glm": lambda text, contract: Linear(Glm.model_validate_json(text), contract),
+    "glm_on_btyd": lambda text, contract: Linear(Glm.model_validate_json(text), contract),
+}
+"""Family to how its file is read."""
+
+
+def booster_names(contract: FeatureContract) -> list[str]:
+    """The contract's names as LightGBM accepts them: ASCII word characters, each name once."""
+    names: list[str] = []
+    for place, name in enumerate(contract.names):
+        plain = re.sub(r"\W", "_", name, flags=re.ASCII)
+        names.append(f"{plain}__{place}" if plain in names else plain)
+    return names

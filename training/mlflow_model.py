@@ -1,0 +1,39 @@
+"""The bundle as a model that MLflow loads: `mlflow.pyfunc.load_model("models:/setia-churn@champion")`.
+
+MLflow reads this file as code, not as a pickle; it needs Setia installed where it is loaded.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel
+
+from training.bundle import load_bundle
+
+
+class BundlePredictions(PythonModel):  # type: ignore[misc]
+    """Every prediction of a bundle for a table of its features."""
+
+    def load_context(self, context: Any) -> None:
+        self.bundle = load_bundle(Path(context.artifacts["bundle"]))
+
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+        """A table of churn_probability, expected_orders, clv, clv_low and clv_high, one row each."""
+        import pandas as pd
+
+        X = np.asarray(model_input[self.bundle.contract.names], dtype=np.float64)
+        found = self.bundle.predict(X)
+        return pd.DataFrame(
+            {
+                "churn_probability": found.propensity,
+                "expected_orders": found.expected_orders,
+                "clv": found.clv,
+                "clv_low": found.clv_low,
+                "clv_high": found.clv_high,
+            }
+        )
+
+
+set_model(BundlePredictions())
