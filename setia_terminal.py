@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from features.leakage import ChangedFeature
     from serving.batch import ScoreRun
     from serving.scoring import Score
+    from training.comparison import Comparison, Estimate
     from training.describe import Description
-    from training.evaluate import Comparison, Estimate
     from training.run import BacktestReport, TrainReport
 
 _SHOWN = 10

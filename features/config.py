@@ -116,7 +116,13 @@ class TrainingConfig(Section):
     cutoff_every_days: Annotated[int, Field(ge=1, le=365)] = 30
     bootstrap_draws: Annotated[int, Field(ge=20, le=5000)] = 200
     promotion_margin: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """AUC by which the model must not fall short of the best baseline (paired 95 % bound)."""
+    """AUC by which a model must beat the simple answers and the champion (paired 95 % bound)."""
+    max_calibration_error: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """Largest calibration error, beyond what chance explains, of a model that is promoted."""
+    min_top_coverage: Annotated[float, Field(ge=0, le=1)] = 0.85
+    """Least share of the top predicted decile that the 90 % CLV intervals must hold."""
+    explained_gains: list[str] = []
+    """Champion versions over which a large AUC gain was looked into and is no leak."""
     allowed_features: list[str] = []
     """Features that may nearly decide the label by themselves; others stop training."""
     seed: int = 7

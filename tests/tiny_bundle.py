@@ -9,9 +9,11 @@ import numpy as np
 from features.feature_contract import FeatureColumn, FeatureContract
 from training.bundle import Bundle, BundleInfo, Models, write_bundle
 from training.calibration import Calibration
+from training.glm import Objective
 from training.hazard import Hazard
 from training.intervals import fit_intervals
-from training.models import ChurnModel, Level, OrdersModel, ValueModel, booster_names
+from training.members import Trees, booster_names
+from training.models import ChurnModel, Ensemble, OrdersModel, ValueModel
 from training.typical import fit_typical
 
 TINY_CONTRACT = FeatureContract(
@@ -72,20 +74,18 @@ def tiny_models(contract: FeatureContract = TINY_CONTRACT, *, value: bool = True
     churned = (rng.random(400) < first / (first + 20.0)).astype(float)
     worth = (1.0 - churned) * rng.gamma(2.0, 50.0, 400)
     calibration = Calibration(kind="platt", slope=0.9, intercept=-0.1)
-    churn = ChurnModel(_tiny_booster(contract, X, churned, "binary"), calibration)
+    churn = ChurnModel(_tiny_ensemble(contract, X, churned, "binary"), calibration)
     typical = fit_typical(X)
     if not value:
         return Models(contract, churn, None, None, TINY_HAZARD, typical)
-    any_value = _tiny_booster(contract, X, (worth > 0).astype(float), "binary")
-    amount = _tiny_booster(contract, X[worth > 0], worth[worth > 0], "gamma")
-    predicted = any_value.predict(X) * amount.predict(X)
-    intervals = fit_intervals(predicted, worth)
-    orders = _tiny_booster(contract, X, rng.poisson(1.0 + (1.0 - churned)), "poisson")
+    value = _tiny_ensemble(contract, X, worth, "tweedie")
+    intervals = fit_intervals(value.predict(X), worth)
+    orders = _tiny_ensemble(contract, X, rng.poisson(1.0 + (1.0 - churned)), "poisson")
     return Models(
         contract,
         churn,
-        OrdersModel(orders, Level(factor=1.01)),
-        ValueModel(any_value, amount, Level(factor=0.98), intervals),
+        OrdersModel(orders, 1.01),
+        ValueModel(value, 0.98, intervals),
         TINY_HAZARD,
         typical,
     )
@@ -100,9 +100,9 @@ def tiny_bundle(
     return write_bundle(folder, tiny_models(contract, value=value), info, "# Tiny (generated)\n")
 
 
-def _tiny_booster(
-    contract: FeatureContract, X: np.ndarray, target: np.ndarray, objective: str
-) -> lgb.Booster:
+def _tiny_ensemble(
+    contract: FeatureContract, X: np.ndarray, target: np.ndarray, objective: Objective
+) -> Ensemble:
     data = lgb.Dataset(
         X,
         target,
@@ -119,4 +119,5 @@ def _tiny_booster(
         "seed": 3,
         "verbosity": -1,
     }
-    return lgb.train(settings, data, num_boost_round=10)
+    trees = Trees(lgb.train(settings, data, num_boost_round=10), on_forecast=False)
+    return Ensemble(contract, objective, {"trees": trees}, {"trees": 1.0}, None)

@@ -17,6 +17,8 @@ USAGE_LOGISTIC = "usage logistic"
 ALL_LOGISTIC = "logistic on all features"
 MEAN_VALUE = "mean value"
 HISTORICAL_VALUE = "historical average"
+MEAN_ORDERS = "mean orders"
+HISTORICAL_PACE = "historical pace"
 RFM_RIDGE = "RFM ridge"
 
 _FREQUENCY, _T, _MEAN_SPEND = "orders_frequency", "orders_T", "orders_value_mean"
@@ -74,6 +76,19 @@ def value_baselines(train: Dataset, test: Dataset, horizon_days: int) -> dict[st
         MEAN_VALUE: np.full(len(test), value.mean()),
         HISTORICAL_VALUE: _historical_value(test, horizon_days),
         RFM_RIDGE: np.clip(ridge.predict(asked), 0, None),
+    }
+
+
+def orders_baselines(train: Dataset, test: Dataset, horizon_days: int) -> dict[str, Vector]:
+    """Purchase days of the test rows by method: training mean, and each customer's own pace.
+
+    The pace is taken since the first purchase, over at least one horizon.
+    """
+    frequency, since_first = (_column(test, name) for name in (_FREQUENCY, _T))
+    pace = (frequency + 1) / np.maximum(since_first, horizon_days)
+    return {
+        MEAN_ORDERS: np.full(len(test), _known(train.orders).mean()),
+        HISTORICAL_PACE: np.nan_to_num(pace * horizon_days),
     }
 
 

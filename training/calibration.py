@@ -43,8 +43,13 @@ def sigmoid(logit: Vector) -> Vector:
 
 def log_loss(propensity: Vector, churned: Vector) -> float:
     """Mean log loss, propensities kept from 0 and 1."""
+    return float(row_losses(propensity, churned).mean())
+
+
+def row_losses(propensity: Vector, churned: Vector) -> Vector:
+    """Log loss of each row, propensities kept from 0 and 1."""
     p = np.clip(propensity, _SURE, 1.0 - _SURE)
-    return float(-np.mean(churned * np.log(p) + (1.0 - churned) * np.log1p(-p)))
+    return np.asarray(-(churned * np.log(p) + (1.0 - churned) * np.log1p(-p)))
 
 
 def fit_platt(raw_score: Vector, churned: Vector, fold: npt.NDArray[np.int64]) -> Calibration:

@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 from features.config import PipelineConfig
 from training.bundle import BundleInfo
-from training.report import comparison_table
+from training.evaluate import OrdersEvaluation
+from training.grades import Grade
+from training.profit import CONTACT, KEPT_VALUE, OFFER
+from training.report import comparison_table, decile_table, grade_table, segment_table
 from training.rows import Rows, ValueRows, days
+from training.segments import Segment
 from training.verdict import Verdict
 
 _QUESTIONS = {
@@ -17,6 +21,12 @@ _USE = """\
 To rank customers by risk and by value at risk, so that a person can decide whom to contact, and
 to say why. The propensity ranks and predicts; it does not say what contact would change. Do not
 use it to refuse service, set prices or decide on credit."""
+_PROFIT = (
+    f"`expected_profit` is the expected maximum profit per customer of a campaign in which a kept "
+    f"churner is worth {KEPT_VALUE:g}, an offer costs {OFFER:g} and a contact {CONTACT:g} "
+    "(Verbraken et al. 2013): for comparing models, not a forecast of yours."
+)
+_STAR = "A star marks a prediction outside the 95 % interval of what happened."
 _LIMITS = (
     "It was judged over one window of time; another season may differ, in level more than in rank.",
     "CLV intervals are conformal on training cutoffs; when spending shifts they miss more often. "
@@ -44,7 +54,9 @@ def model_card(
         f"## What it answers\n\n{_answers(config, value is not None)}",
         f"## What it learned from\n\n{_data(info, config, churn, value)}",
         f"## How good the churn propensity is\n\n{_churn_results(verdict, config, churn)}",
+        _orders_results(verdict.orders),
         f"## How good the CLV is\n\n{_value_results(verdict, config, value)}",
+        _reason_results(verdict),
         f"## What must be said\n\n{_bullets(cautions)}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -114,13 +126,46 @@ def _span(rows: Rows | ValueRows, config: PipelineConfig) -> str:
 def _churn_results(verdict: Verdict, config: PipelineConfig, churn: Rows) -> str:
     evaluation = verdict.churn
     where = "" if config.churn.label == "column" else f" at {days(churn.test, config)}"
-    return "\n\n".join(
-        [
-            f"{evaluation.rows:,} customers{where}, of whom {evaluation.base_rate:.1%} churned. "
-            "Brackets hold 95 % bootstrap intervals over customers.",
-            comparison_table(evaluation.comparison),
-            _bullets(evaluation.verdicts),
-        ]
+    return _paragraphs(
+        f"{evaluation.rows:,} customers{where}, of whom {evaluation.base_rate:.1%} churned. "
+        "Brackets hold 95 % bootstrap intervals over customers.",
+        comparison_table(evaluation.comparison),
+        _bullets(evaluation.verdicts),
+        _PROFIT,
+        f"**By predicted decile.** {_STAR} Exact propensities would show a calibration error of "
+        f"up to {evaluation.chance_error:.3f} here by chance.",
+        decile_table(evaluation.reliability),
+        *_segment_results(evaluation.segments),
+        *_grade_results(verdict.grades),
+    )
+
+
+def _segment_results(segments: Sequence[Segment]) -> tuple[str, ...]:
+    if not segments:
+        return ()
+    return ("**By segment** of at least 50 customers.", segment_table(segments))
+
+
+def _grade_results(grades: Sequence[Grade]) -> tuple[str, ...]:
+    if not grades:
+        return ()
+    return (
+        "**By other products' rules**, as published; weaker than the comparison above, and for "
+        "like beside like only.",
+        grade_table(grades),
+    )
+
+
+def _orders_results(evaluation: OrdersEvaluation | None) -> str:
+    if evaluation is None:
+        return ""
+    return _paragraphs(
+        "## How good the expected orders are",
+        f"{evaluation.rows:,} customers with {evaluation.mean_orders:.2f} purchase days each on "
+        "average. MAE is shown and never decides: it rewards saying zero.",
+        comparison_table(evaluation.comparison),
+        _bullets(evaluation.verdicts),
+        decile_table(evaluation.deciles),
     )
 
 
@@ -129,17 +174,29 @@ def _value_results(verdict: Verdict, config: PipelineConfig, value: ValueRows | 
     if evaluation is None or value is None or value.test is None:
         return "There is no judged CLV; see what must be said below."
     covered = evaluation.coverage
-    return "\n\n".join(
-        [
-            f"{evaluation.rows:,} customers at {days(value.test, config)}, worth "
-            f"{evaluation.mean_value:,.2f} {config.currency} each on average.",
-            comparison_table(evaluation.comparison),
-            _bullets(evaluation.verdicts),
-            f"The 90 % interval held {covered.overall:.1%} of all, {covered.buyers:.1%} of those "
-            f"who bought and {covered.top_decile:.1%} of the top decile; its median width is "
-            f"{covered.median_width:,.2f} {config.currency}.",
-        ]
+    return _paragraphs(
+        f"{evaluation.rows:,} customers at {days(value.test, config)}, worth "
+        f"{evaluation.mean_value:,.2f} {config.currency} each on average.",
+        comparison_table(evaluation.comparison),
+        _bullets(evaluation.verdicts),
+        f"The 90 % interval held {covered.overall:.1%} of all, {covered.buyers:.1%} of those "
+        f"who bought and {covered.top_decile:.1%} of the top decile; its median width is "
+        f"{covered.median_width:,.2f} {config.currency}. {_STAR}",
+        decile_table(evaluation.deciles, covered.deciles),
     )
+
+
+def _reason_results(verdict: Verdict) -> str:
+    if verdict.reason_overlap is None:
+        return ""
+    return (
+        f"## How stable the reasons are\n\nFitted again from another seed, the churn model names "
+        f"{verdict.reason_overlap:.0%} of each customer's three main contributions again."
+    )
+
+
+def _paragraphs(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
 
 
 def _bullets(lines: Sequence[str]) -> str:

@@ -10,13 +10,13 @@ from training.dataset import CannotTrain, Dataset
 from training.ensemble import EnsembleFit, fit_ensemble, refit_ensemble
 from training.forecast import Forecast, Standpoint, typical_customer
 from training.glm import Objective, Vector
-from training.intervals import fit_intervals
+from training.intervals import IntervalTable, fit_intervals
 from training.models import Ensemble, OrdersModel, ValueModel
-from training.rows import Basis, Rows, ValueRows
+from training.rows import Basis, Proof, Rows, ValueRows
+from training.value_intervals import Source, better_source, simulated_intervals
 
 _FEWEST = 50
 _LEVEL_BOUNDS = (0.5, 2.0)
-_FEWEST_CUSTOMERS = 1_000
 _UNPROVED = 0.5
 _STRENGTHS = (0.0, 0.5, 1.0)
 
@@ -59,6 +59,7 @@ class ValueFit:
     level: Level
     out_of_fold: Vector
     """CLV of the training rows that cross-validation looked at, in the currency."""
+    interval_source: Source
 
 
 def fit_orders(rows: Rows, training: TrainingConfig) -> OrdersFit:
@@ -88,12 +89,14 @@ def fit_value(rows: ValueRows, training: TrainingConfig) -> ValueFit:
     Raises CannotTrain with fewer than 50 rows of positive value.
     """
     fitted, level = _fit(rows.train, rows.basis, "tweedie", training)
-    out_of_fold = fitted.out_of_fold * level.own
+    out_of_fold = np.maximum(fitted.out_of_fold * level.own, 1e-9)
     actual = np.asarray(rows.train.value)[fitted.looked_at]
-    intervals = fit_intervals(np.maximum(out_of_fold, 1e-9), actual)
+    conformal = fit_intervals(out_of_fold, actual)
+    source = _interval_source(fitted, level, conformal, rows.basis, training)
     factor = level.factor(fitted.ensemble, rows.basis.at_test)
-    model = ValueModel(fitted.ensemble, factor, intervals)
-    return ValueFit(model, fitted, level, out_of_fold)
+    model = ValueModel(fitted.ensemble, factor, conformal)
+    model = _with_intervals(model, source, rows.basis.at_test, training.seed)
+    return ValueFit(model, fitted, level, out_of_fold, source)
 
 
 def refit_value(
@@ -102,7 +105,39 @@ def refit_value(
     """The same model on more rows; what `fitted` chose stays, the total is set again."""
     ensemble = _refit(fitted.fitted, data, basis, training)
     factor = fitted.level.factor(ensemble, basis.at_refit)
-    return ValueModel(ensemble, factor, fitted.model.intervals)
+    model = ValueModel(ensemble, factor, fitted.model.intervals)
+    return _with_intervals(model, fitted.interval_source, basis.at_refit, training.seed)
+
+
+def _with_intervals(
+    model: ValueModel, source: Source, at: Standpoint | None, seed: int
+) -> ValueModel:
+    """The model with intervals drawn at the standpoint, where that is their source."""
+    if source == "conformal" or at is None:
+        return model
+    return replace(model, intervals=simulated_intervals(model.ensemble, model.level, at, seed))
+
+
+def _interval_source(
+    fitted: EnsembleFit,
+    level: Level,
+    conformal: IntervalTable,
+    basis: Basis,
+    training: TrainingConfig,
+) -> Source:
+    """The better one label window ago; without such proof simulated, which drift moves less."""
+    if fitted.ensemble.forecast is None:
+        return "conformal"
+    if (earlier := _earlier(fitted, basis, training)) is None:
+        return "simulated"
+    ensemble, proof, at = earlier
+    factor = level.factor(ensemble, at)
+    tables: dict[Source, IntervalTable] = {
+        "conformal": conformal,
+        "simulated": simulated_intervals(ensemble, factor, at, training.seed),
+    }
+    predicted = ensemble.predict(proof.test.X) * factor
+    return better_source(tables, predicted, _actual(proof.test, "tweedie"))
 
 
 def _fit(
@@ -111,9 +146,7 @@ def _fit(
     examples = _examples(data, objective)
     _require_buyers(examples.target)
     forecast = _forecast(data, basis.at_test, basis, examples)
-    few = len(np.unique(data.customer_id)) < _FEWEST_CUSTOMERS
-    alone = ("btyd",) if forecast and few else None
-    fitted = fit_ensemble(examples, data.customer_id, forecast, training, alone)
+    fitted = fit_ensemble(examples, data.customer_id, forecast, training)
     own = _ratio(_actual(data, objective)[fitted.looked_at], fitted.out_of_fold)
     return fitted, Level(own, _proved_strength(fitted, own, basis, training))
 
@@ -132,22 +165,31 @@ def _proved_strength(
     Half-way where no label window ends before another training cutoff: the models know the
     windows they learned from, BTYD every order so far, and either may be right.
     """
-    proof, objective = basis.proof, fitted.ensemble.objective
-    if proof is None or proof.standpoint is None:
+    if (earlier := _earlier(fitted, basis, training)) is None:
         return _UNPROVED
-    then = replace(basis, horizon_days=basis.learned_days, at_refit=proof.standpoint)
-    earlier = proof.train.rows(sample_customers(proof.train.customer_id))
-    ensemble = _refit(fitted, earlier, then, training)
+    ensemble, proof, at = earlier
     predicted = float(ensemble.predict(proof.test.X).sum())
-    actual = float(_actual(proof.test, objective).sum())
+    actual = float(_actual(proof.test, ensemble.objective).sum())
     if min(predicted, actual) <= 0:
         return _UNPROVED
 
     def error(strength: float) -> float:
-        factor = Level(own, strength).factor(ensemble, proof.standpoint)
+        factor = Level(own, strength).factor(ensemble, at)
         return abs(float(np.log(factor * predicted / actual)))
 
     return min(_STRENGTHS, key=error)
+
+
+def _earlier(
+    fitted: EnsembleFit, basis: Basis, training: TrainingConfig
+) -> tuple[Ensemble, Proof, Standpoint] | None:
+    """The ensemble as one label window ago, what judges it and BTYD as of then."""
+    proof = basis.proof
+    if proof is None or proof.standpoint is None:
+        return None
+    then = replace(basis, horizon_days=basis.learned_days, at_refit=proof.standpoint)
+    rows = proof.train.rows(sample_customers(proof.train.customer_id))
+    return _refit(fitted, rows, then, training), proof, proof.standpoint
 
 
 def _forecast(

@@ -7,14 +7,26 @@ import numpy.typing as npt
 
 from training.metrics import BINS, TOP_SHARE, Vector, bins
 
+Mask = npt.NDArray[np.bool_]
+
+_NORMAL = 1.959964
+
 
 @dataclass(frozen=True)
 class Bin:
-    """Rows with neighbouring predictions: how many, what was said and what happened, on average."""
+    """Rows with neighbouring predictions: what was said and what happened, on average."""
 
     rows: int
     predicted: float
     actual: float
+    low: float
+    """Lower end of the 95 % interval of `actual`, from chance in these rows alone."""
+    high: float
+
+    @property
+    def surprising(self) -> bool:
+        """Whether what was said lies outside the interval of what happened."""
+        return not self.low <= self.predicted <= self.high
 
 
 @dataclass(frozen=True)
@@ -36,19 +48,31 @@ class Coverage:
     """Among the tenth with the highest predicted value."""
     median_width: float
     """Half of the intervals are narrower, in the currency."""
+    deciles: tuple[Bin, ...] = ()
+    """By predicted value, lowest first: mean prediction, and share covered with its interval."""
 
 
-def reliability(actual: Vector, predicted: Vector) -> list[Bin]:
-    """Ten bins of equally many rows, lowest prediction first; equal predictions share a bin.
+def reliability(churned: Vector, propensity: Vector) -> list[Bin]:
+    """Ten bins of equally many rows, lowest propensity first; equal propensities share a bin.
 
-    For propensities it shows calibration, for values the deciles of CLV.
+    The interval of a bin's churn rate is Wilson's.
     """
-    place = bins(predicted)
-    return [
-        Bin(int(mask.sum()), float(predicted[mask].mean()), float(actual[mask].mean()))
-        for mask in (place == number for number in range(BINS))
-        if mask.any()
-    ]
+    return [share_bin(churned[mask], propensity[mask]) for mask in _deciles(propensity)]
+
+
+def value_deciles(value: Vector, predicted: Vector) -> list[Bin]:
+    """Ten bins of equally many rows, lowest prediction first; the interval is a mean's normal."""
+    return [_mean_bin(value[mask], predicted[mask]) for mask in _deciles(predicted)]
+
+
+def share_bin(happened: Vector | Mask, predicted: Vector) -> Bin:
+    """One bin of rows of which a share happened, with Wilson's 95 % interval of that share."""
+    rows, share = len(happened), float(np.mean(happened))
+    spread = _NORMAL**2 / rows
+    centre = (share + spread / 2) / (1 + spread)
+    half = _NORMAL / (1 + spread) * np.sqrt(share * (1 - share) / rows + spread / (4 * rows))
+    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
+    return Bin(rows, float(predicted.mean()), share, float(low), float(high))
 
 
 def gains(actual: Vector, predicted: Vector) -> Gains:
@@ -73,8 +97,21 @@ def coverage(actual: Vector, predicted: Vector, low: Vector, high: Vector) -> Co
         buyers=_share(inside, actual > 0),
         top_decile=_share(inside, predicted >= edge),
         median_width=float(np.median(high - low)),
+        deciles=tuple(share_bin(inside[mask], predicted[mask]) for mask in _deciles(predicted)),
     )
 
 
-def _share(inside: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> float:
+def _deciles(predicted: Vector) -> list[Mask]:
+    """The rows of each bin that holds any, lowest prediction first."""
+    place = bins(predicted)
+    return [mask for mask in (place == number for number in range(BINS)) if mask.any()]
+
+
+def _mean_bin(actual: Vector, predicted: Vector) -> Bin:
+    rows, mean = len(actual), float(actual.mean())
+    half = _NORMAL * float(actual.std(ddof=1)) / np.sqrt(rows) if rows > 1 else float("inf")
+    return Bin(rows, float(predicted.mean()), mean, mean - half, mean + half)
+
+
+def _share(inside: Mask, among: Mask) -> float:
     return float(inside[among].mean()) if among.any() else float("nan")

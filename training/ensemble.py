@@ -16,12 +16,14 @@ from training.boosting import (
     fit_booster,
     sample_customers,
 )
+from training.calibration import platt, row_losses
 from training.forecast import Forecast
 from training.glm import TWEEDIE_POWER, Objective, Vector, fit_glm
 from training.members import ForecastAlone, Linear, Member, Trees
 from training.models import Ensemble
 
 _FEWEST_TO_WEIGH = 2_000
+_FEW_CUSTOMERS = 1_000
 _STEPS = 200
 _FARTHEST = 30.0
 
@@ -54,21 +56,24 @@ def fit_ensemble(
     customer_id: npt.NDArray[np.str_],
     forecast: Forecast | None,
     training: TrainingConfig,
-    families: tuple[str, ...] | None = None,
 ) -> EnsembleFit:
-    """Fit `families`, by default every one that applies, and weigh them by stacking.
+    """Fit every family that applies and weigh them by stacking; leave out those without weight.
+
+    Below 1,000 customers BTYD stands alone, unless the others are surely better at churn: the
+    features it does not see may decide, but little data fits them badly.
 
     Raises CannotTrain when the customers cannot be split into folds.
     """
     examples = _on(forecast, examples)
     looked_at = sample_customers(customer_id)
     sample, fold = examples.rows(looked_at), customer_folds(customer_id[looked_at])
-    names = families or tuple(
-        name for name, family in FITS.items() if forecast or not family.needs_forecast
-    )
+    names = tuple(name for name, family in FITS.items() if forecast or not family.needs_forecast)
     crossed = {name: FITS[name].cross_fit(sample, fold, training) for name in names}
     scores = np.column_stack([found.raw_score for found in crossed.values()])
     weights = _weights(scores, sample.target, examples.objective)
+    few = len(np.unique(customer_id)) < _FEW_CUSTOMERS
+    if forecast and few and not _surely_better(scores, weights, sample):
+        weights = np.eye(len(names))[names.index("btyd")]
     weight = {name: w for name, w in zip(names, weights.tolist(), strict=True) if w}
     rounds = {name: crossed[name].rounds for name in weight}
     ensemble = Ensemble(
@@ -104,6 +109,22 @@ def _members(
     examples: Examples, rounds: Mapping[str, int], training: TrainingConfig
 ) -> dict[str, Member]:
     return {name: FITS[name].fit(examples, count, training) for name, count in rounds.items()}
+
+
+def _surely_better(scores: Vector, weights: Vector, sample: Examples) -> bool:
+    """Whether the weighted mean predicts churn better than BTYD by two standard errors.
+
+    Out of fold, each with a line of its own in logits, so that only what they know of customers
+    counts. For orders and value BTYD is the safer at this size.
+    """
+    if sample.objective != "binary" or sample.offset is None:
+        return False
+    loss = [
+        row_losses(platt(score, sample.target).apply(score), sample.target)
+        for score in (scores @ weights, sample.offset)
+    ]
+    gain = loss[1] - loss[0]
+    return bool(gain.mean() > 2.0 * gain.std() / np.sqrt(len(gain)))
 
 
 def _weights(scores: Vector, target: Vector, objective: Objective) -> Vector:

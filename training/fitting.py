@@ -30,6 +30,8 @@ class Fitted:
             "calibration": self.churn.model.calibration.kind,
             "calibration_proved": self.churn.proved,
         }
+        if self.value:
+            chosen["clv_intervals"] = self.value.interval_source
         for name, fit in (("orders", self.orders), ("clv", self.value)):
             if fit:
                 chosen |= _chosen(name, fit.fitted) | {f"anchor_{name}": fit.level.strength}

@@ -100,8 +100,15 @@ def can_forecast(names: Sequence[str]) -> bool:
 
 
 def history_of(X: Matrix, names: Sequence[str]) -> History:
-    """The histories that feature rows hold; a customer without orders counts as new today."""
-    frequency, recency, T, mean_value = (np.nan_to_num(X[:, names.index(name)]) for name in INPUTS)
+    """The histories that feature rows hold; a customer without orders counts as new today.
+
+    As in the papers, a history ends with the day before the cutoff, so T is a day less than the
+    days since the first order.
+    """
+    frequency, recency, since_first, mean_value = (
+        np.nan_to_num(X[:, names.index(name)]) for name in INPUTS
+    )
+    T = np.maximum(since_first - 1.0, recency)
     return History(frequency, recency, T, frequency + 1.0, mean_value)
 
 

@@ -16,7 +16,7 @@ from training.forecast import Standpoint, can_forecast
 
 _LEAST_SHARE = 0.01
 _HISTORIES = """
-    SELECT count(*) - 1 AS frequency, max(day) - min(day) AS recency, $day - min(day) AS t,
+    SELECT count(*) - 1 AS frequency, max(day) - min(day) AS recency, $day - 1 - min(day) AS t,
            count(*) AS orders, avg(value) AS mean_value
     FROM (SELECT customer_id, day, sum(amount) AS value FROM orders
           WHERE NOT is_return AND day < $day GROUP BY customer_id, day)

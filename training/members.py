@@ -43,15 +43,18 @@ class Trees:
     on_forecast: bool
 
     def raw(self, X: Matrix, offset: Vector) -> Vector:
+        """The booster's log odds or log mean of each row."""
         score = np.asarray(self.booster.predict(X, raw_score=True, num_threads=1))
         return score + offset if self.on_forecast else score
 
     def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
+        """Exact SHAP values of the trees (Lundberg et al. 2020)."""
         with_bias = self.booster.predict(X, pred_contrib=True, num_threads=1)
         own = np.asarray(with_bias, dtype=np.float64)[:, :-1]
         return own + explained if self.on_forecast else own
 
     def text(self) -> str:
+        """LightGBM's own text."""
         return str(self.booster.model_to_string())
 
 
@@ -63,13 +66,16 @@ class Linear:
     contract: FeatureContract
 
     def raw(self, X: Matrix, offset: Vector) -> Vector:
+        """The linear score of each row."""
         return self.glm.raw(X, self.contract, offset)
 
     def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
+        """The terms of the score."""
         own = self.glm.contributions(X, self.contract)
         return own + self.glm.offset_weight * explained
 
     def text(self) -> str:
+        """JSON."""
         return self.glm.model_dump_json(indent=1)
 
 
@@ -77,22 +83,29 @@ class Linear:
 class ForecastAlone:
     """The BTYD forecast itself; its parameters are the ensemble's."""
 
-    def raw(self, X: Matrix, offset: Vector) -> Vector:
+    def raw(self, X: Matrix, offset: Vector) -> Vector:  # noqa: ARG002
+        """The forecast."""
         return offset
 
-    def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
+    def contributions(self, X: Matrix, explained: Matrix) -> Matrix:  # noqa: ARG002
+        """The forecast's own."""
         return explained
 
     def text(self) -> str:
+        """Nothing of its own."""
         return "{}"
 
 
+def _read_linear(text: str, contract: FeatureContract) -> Linear:
+    return Linear(Glm.model_validate_json(text), contract)
+
+
 READERS: Mapping[str, Callable[[str, FeatureContract], Member]] = {
-    "btyd": lambda text, contract: ForecastAlone(),
-    "trees": lambda text, contract: Trees(lgb.Booster(model_str=text), False),
-    "trees_on_btyd": lambda text, contract: Trees(lgb.Booster(model_str=text), True),
-    "glm": lambda text, contract: Linear(Glm.model_validate_json(text), contract),
-    "glm_on_btyd": lambda text, contract: Linear(Glm.model_validate_json(text), contract),
+    "btyd": lambda *_: ForecastAlone(),
+    "trees": lambda text, _: Trees(lgb.Booster(model_str=text), on_forecast=False),
+    "trees_on_btyd": lambda text, _: Trees(lgb.Booster(model_str=text), on_forecast=True),
+    "glm": _read_linear,
+    "glm_on_btyd": _read_linear,
 }
 """Family to how its file is read."""
 

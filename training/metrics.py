@@ -70,7 +70,7 @@ def _drawn_counts(
 
 
 @dataclass(frozen=True)
-class _Ranked:
+class Ties:
     """Rows sorted by a prediction, equal predictions held together as one tie."""
 
     order: npt.NDArray[np.intp]
@@ -81,12 +81,12 @@ class _Ranked:
         return np.asarray(np.add.reduceat(cells[:, self.order], self.starts, axis=1))
 
 
-def _ranked(predicted: Vector) -> _Ranked:
+def ties_of(predicted: Vector) -> Ties:
     """Lowest prediction first."""
     order = np.argsort(predicted, kind="stable")
     ordered = predicted[order]
     new = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-    return _Ranked(order, np.flatnonzero(new))
+    return Ties(order, np.flatnonzero(new))
 
 
 def _ratio(above: Vector, below: Vector) -> Vector:
@@ -102,9 +102,9 @@ def _mean(counts: Counts, of_rows: Vector) -> Vector:
 
 def roc_auc(actual: Vector, predicted: Vector, counts: Counts) -> Vector:
     """Chance that a churner is ranked above a stayer; a tie counts one half."""
-    ranked = _ranked(predicted)
-    positive = ranked.totals(counts * actual)
-    negative = ranked.totals(counts) - positive
+    ties = ties_of(predicted)
+    positive = ties.totals(counts * actual)
+    negative = ties.totals(counts) - positive
     below = np.cumsum(negative, axis=1) - negative / 2
     pairs = positive.sum(axis=1) * negative.sum(axis=1)
     return _ratio((positive * below).sum(axis=1), pairs)
@@ -112,9 +112,9 @@ def roc_auc(actual: Vector, predicted: Vector, counts: Counts) -> Vector:
 
 def average_precision(actual: Vector, predicted: Vector, counts: Counts) -> Vector:
     """Precision at each threshold, weighted by the recall it adds."""
-    ranked = _ranked(-predicted)
-    positive = ranked.totals(counts * actual)
-    found, taken = np.cumsum(positive, axis=1), np.cumsum(ranked.totals(counts), axis=1)
+    ties = ties_of(-predicted)
+    positive = ties.totals(counts * actual)
+    found, taken = np.cumsum(positive, axis=1), np.cumsum(ties.totals(counts), axis=1)
     precision = np.divide(found, taken, out=np.zeros_like(found), where=taken > 0)
     return _ratio((positive * precision).sum(axis=1), positive.sum(axis=1))
 
@@ -139,6 +139,19 @@ def expected_calibration_error(actual: Vector, predicted: Vector, counts: Counts
     return _ratio(np.abs(gaps).sum(axis=1), counts.sum(axis=1))
 
 
+def chance_calibration_error(predicted: Vector, *, draws: int, seed: int) -> float:
+    """The calibration error that exact propensities show by chance alone, at most 95 times of 100.
+
+    Labels are drawn from the propensities themselves, `draws` times.
+    """
+    place, rng = bins(predicted), np.random.default_rng(seed)
+    gaps = (
+        np.bincount(place, weights=(rng.random(len(predicted)) < predicted) - predicted)
+        for _ in range(draws)
+    )
+    return float(np.quantile([np.abs(gap).sum() for gap in gaps], 0.95) / len(predicted))
+
+
 def bins(predicted: Vector) -> npt.NDArray[np.intp]:
     """Bin 0..9 of each row, lowest prediction first, by the middle rank of its tie."""
     ordered = np.sort(predicted)
@@ -156,8 +169,8 @@ def top_capture(actual: Vector, predicted: Vector, counts: Counts) -> Vector:
 
     A tie across the edge of the tenth gives its part in proportion.
     """
-    ranked = _ranked(-predicted)
-    size, held = ranked.totals(counts), ranked.totals(counts * actual)
+    ties = ties_of(-predicted)
+    size, held = ties.totals(counts), ties.totals(counts * actual)
     before = np.cumsum(size, axis=1) - size
     room = np.clip(TOP_SHARE * size.sum(axis=1, keepdims=True) - before, 0, size)
     part = np.divide(room, size, out=np.zeros_like(size), where=size > 0)
@@ -194,12 +207,12 @@ def spearman(actual: Vector, predicted: Vector, counts: Counts) -> Vector:
 
 def _centred_ranks(values: Vector, counts: Counts) -> Counts:
     """Middle rank of each row in each draw, less the mean rank."""
-    ranked = _ranked(values)
-    size = ranked.totals(counts)
+    ties = ties_of(values)
+    size = ties.totals(counts)
     middle = np.cumsum(size, axis=1) - size / 2
     tie = np.empty(len(values), dtype=np.intp)
-    tie[ranked.order] = np.repeat(
-        np.arange(len(ranked.starts)), np.diff(ranked.starts, append=len(values))
+    tie[ties.order] = np.repeat(
+        np.arange(len(ties.starts)), np.diff(ties.starts, append=len(values))
     )
     return np.asarray(middle[:, tie] - counts.sum(axis=1, keepdims=True) / 2)
 
@@ -211,8 +224,8 @@ def normalised_gini(actual: Vector, predicted: Vector, counts: Counts) -> Vector
 
 def _gini(actual: Vector, by: Vector, counts: Counts) -> Vector:
     """One less twice the area under the share of `actual` held by the lowest by `by`."""
-    ranked = _ranked(by)
-    size, held = ranked.totals(counts), ranked.totals(counts * actual)
+    ties = ties_of(by)
+    size, held = ties.totals(counts), ties.totals(counts * actual)
     area = (size * (np.cumsum(held, axis=1) - held / 2)).sum(axis=1)
     return np.asarray(1 - 2 * _ratio(area, size.sum(axis=1) * held.sum(axis=1)))
 

@@ -1,4 +1,4 @@
-"""The bundle as a model that MLflow loads: `mlflow.pyfunc.load_model("models:/setia-churn@champion")`.
+"""A bundle as `mlflow.pyfunc.load_model` gives it back, from code and plain files.
 
 MLflow reads this file as code, not as a pickle; it needs Setia installed where it is loaded.
 """
@@ -17,10 +17,11 @@ class BundlePredictions(PythonModel):  # type: ignore[misc]
     """Every prediction of a bundle for a table of its features."""
 
     def load_context(self, context: Any) -> None:
+        """Read and verify the bundle among the version's files."""
         self.bundle = load_bundle(Path(context.artifacts["bundle"]))
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
-        """A table of churn_probability, expected_orders, clv, clv_low and clv_high, one row each."""
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:  # noqa: ARG002
+        """One row each: churn_probability, expected_orders, clv, clv_low and clv_high."""
         import pandas as pd
 
         X = np.asarray(model_input[self.bundle.contract.names], dtype=np.float64)

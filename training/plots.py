@@ -8,8 +8,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from features.catalogue import feature_named
-from training.curves import Bin, Gains
+from training.curves import Bin, Coverage, Gains
 from training.evaluate import ChurnEvaluation, ValueEvaluation
+from training.intervals import LEVEL
 
 _MODEL, _REFERENCE = "#1f5f8b", "#9a9a9a"
 _TOP_FEATURES = 15
@@ -41,6 +42,21 @@ def draw_value(
     return _written(figure, folder / "value_deciles.png")
 
 
+def draw_coverage(coverage: Coverage, folder: Path, *, generated: bool) -> Path:
+    """Write coverage.png into `folder`: how often the 90 % interval held, by predicted decile."""
+    figure, axes = _canvas("Coverage of the 90 % CLV interval by predicted decile", generated)
+    places = list(range(1, len(coverage.deciles) + 1))
+    axes.plot(places, [d.actual for d in coverage.deciles], "o", color=_MODEL)
+    _whiskers(axes, places, coverage.deciles)
+    axes.axhline(LEVEL, color=_REFERENCE, linestyle="--", label="promised")
+    axes.set_xticks(places)
+    axes.set_ylim(top=1.01)
+    axes.set_xlabel("decile of predicted CLV (10 is highest)")
+    axes.set_ylabel("share of customers inside their interval")
+    axes.legend(frameon=False, loc="lower right")
+    return _written(figure, folder / "coverage.png")
+
+
 def draw_features(
     importance: Mapping[str, float], folder: Path, *, target: str, generated: bool
 ) -> Path:
@@ -62,17 +78,24 @@ def draw_features(
 def _reliability(evaluation: ChurnEvaluation, path: Path, generated: bool) -> Path:
     figure, axes = _canvas("Reliability of the churn propensity", generated)
     bins = evaluation.reliability
-    limit = 1.08 * max(max(b.predicted, b.actual) for b in bins)
+    limit = 1.04 * max(max(b.predicted, b.high) for b in bins)
     axes.plot([0, 1], [0, 1], color=_REFERENCE, linestyle="--", label="perfectly calibrated")
     axes.plot(
         [b.predicted for b in bins], [b.actual for b in bins], "o-", color=_MODEL, label="model"
     )
+    _whiskers(axes, [b.predicted for b in bins], bins)
     axes.set_xlim(0, min(limit, 1))
     axes.set_ylim(0, min(limit, 1.02))
     axes.set_xlabel("mean propensity of the bin")
     axes.set_ylabel(f"share that churned ({evaluation.rows:,} customers, ten bins)")
     axes.legend(frameon=False)
     return _written(figure, path)
+
+
+def _whiskers(axes: Axes, places: Sequence[float], bins: Sequence[Bin]) -> None:
+    """The 95 % interval of what happened, from chance in each bin."""
+    lows, highs = [b.low for b in bins], [b.high for b in bins]
+    axes.vlines(places, lows, highs, color=_MODEL, linewidth=1.2, alpha=0.7)
 
 
 def _gains(curve: Gains, base_rate: float, path: Path, generated: bool) -> Path:

@@ -223,13 +223,16 @@ def _register(
     """Register a version whose files are the whole bundle, and how MLflow predicts with it."""
     import mlflow
 
-    model = mlflow.pyfunc.log_model(
-        name=name,
-        python_model=str(Path(__file__).with_name("mlflow_model.py")),
-        artifacts={"bundle": str(bundle_files)},
-        signature=_signature(contract),
-        pip_requirements=[f"setia=={importlib.metadata.version('setia')}"],
-    )
+    with warnings.catch_warnings():
+        # It asks for an example and for annotations; the signature is made by hand instead.
+        warnings.simplefilter("ignore")
+        model = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(Path(__file__).with_name("mlflow_model.py")),
+            artifacts={"bundle": str(bundle_files)},
+            signature=_signature(contract),
+            pip_requirements=[f"setia=={importlib.metadata.version('setia')}"],
+        )
     client.log_model_artifacts(model.model_id, str(bundle_files), "bundle")
     if not _exists(client, name):
         client.create_registered_model(name)

@@ -16,7 +16,6 @@ from training.dataset import CannotTrain, Dataset
 from training.evaluate import ChurnEvaluation, ValueEvaluation
 from training.fitting import Fitted, fit_models, refit_models
 from training.gate import refusals, ties
-from training.glm import Vector
 from training.registry import (
     Registered,
     champion_bundle,
@@ -28,8 +27,9 @@ from training.registry import (
 )
 from training.report import write_report
 from training.rows import NoValueModel, Rows, ValueRows, churn_rows, cutoffs_of, value_rows
+from training.stability import reseeded_overlap
 from training.suspects import refuse_suspects
-from training.verdict import Verdict, champion_rival, judge_models
+from training.verdict import Champion, Verdict, champion_rival, judge_models
 from training.when import when_notes, with_when
 
 Progress = Callable[[str, int, int], None]
@@ -101,9 +101,10 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     """
     step = _stepper(progress, _STEPS)
     work = _work(config, None, step)
-    reasons = refusals(work.verdict.churn, config.training)
-    notes = (*work.verdict.notes, *ties(work.verdict.churn))
-    work = replace(work, verdict=replace(work.verdict, notes=notes))
+    overlap = reseeded_overlap(work.fitted.models, work.churn, config.training)
+    reasons = refusals(work.verdict, config.training)
+    notes = (*work.verdict.notes, *ties(work.verdict))
+    work = replace(work, verdict=replace(work.verdict, notes=notes, reason_overlap=overlap))
     step()
     now = datetime.now(UTC)
     info = _info(config, work, f"run-{now:%Y%m%dT%H%M%S}", now)
@@ -171,8 +172,8 @@ def _work(config: PipelineConfig, before: datetime | None, step: Callable[[], No
     step()
     fitted = fit_models(churn, value, config.training)
     step()
-    rivals, unfair = _rivals(snapshot, config, churn, before)
-    verdict = judge_models(fitted.models, churn, value, rivals, config)
+    champion, unfair = _champion(snapshot, config, churn, before)
+    verdict = judge_models(fitted.models, churn, value, champion, config)
     said = (*notes, *fitted.notes, *verdict.notes, *unfair)
     return _Work(snapshot, churn, value, fitted, replace(verdict, notes=said))
 
@@ -186,12 +187,12 @@ def _value_or_reason(
         return None, (f"No CLV: {error}.",)
 
 
-def _rivals(
+def _champion(
     snapshot: Snapshot, config: PipelineConfig, churn: Rows, before: datetime | None
-) -> tuple[dict[str, Vector], tuple[str, ...]]:
+) -> tuple[Champion | None, tuple[str, ...]]:
     """The champion, in a training run; a backtest stands where it had not been trained."""
     if before is not None:
-        return {}, ()
+        return None, ()
     return champion_rival(champion_bundle(config), snapshot, config, churn)
 
 

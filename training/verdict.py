@@ -9,23 +9,35 @@ from features.config import PipelineConfig
 from features.feature_contract import FeatureMismatch
 from features.snapshot import Snapshot
 from features.windows import local_day, shift_days
-from training.baselines import best_rule, churn_baselines, value_baselines
+from training.baselines import best_rule, churn_baselines, orders_baselines, value_baselines
 from training.bundle import Bundle
+from training.comparison import CHAMPION, MODEL
 from training.dataset import Dataset, build_dataset
 from training.evaluate import (
-    MODEL,
     CannotJudge,
     ChurnEvaluation,
+    OrdersEvaluation,
     ValueEvaluation,
     judge_churn,
+    judge_orders,
     judge_value,
 )
-from training.gate import CHAMPION
 from training.glm import Vector
+from training.grades import Grade, churn_grades, dynamics_value
 from training.models import Models
 from training.rows import Rows, ValueRows, cutoffs_of
 
 _EXPLAINED_ROWS = 500
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The champion as a rival on the test rows, from which it has learned nothing."""
+
+    version: str
+    propensity: Vector
+    is_older: bool
+    """Whether the challenger to be served learns from a later cutoff than any of its own."""
 
 
 @dataclass(frozen=True)
@@ -38,49 +50,96 @@ class Verdict:
     """Feature to the mean size of its contribution to the churn logit, on test rows."""
     notes: tuple[str, ...] = ()
     """What could not be fitted, judged or compared, and why; one sentence each."""
+    orders: OrdersEvaluation | None = None
+    grades: tuple[Grade, ...] = ()
+    champion: Champion | None = None
+    reason_overlap: float | None = None
+    """Share of each customer's three main reasons that another seed names too, when asked."""
+    is_simple: bool = False
+    """Whether the churn model has no more parameters than a logistic on recency and frequency."""
 
     @property
     def metrics(self) -> dict[str, float]:
         """Numbers to track, by name."""
-        return self.churn.metrics() | (self.value.metrics() if self.value else {})
+        judged = (self.churn, self.orders, self.value)
+        told = {name: n for part in judged if part for name, n in part.metrics().items()}
+        return told | (
+            {} if self.reason_overlap is None else {"reason_overlap": self.reason_overlap}
+        )
 
 
 def judge_models(
     models: Models,
     churn: Rows,
     value: ValueRows | None,
-    rivals: Mapping[str, Vector],
+    champion: Champion | None,
     config: PipelineConfig,
 ) -> Verdict:
-    """Judge churn and, where it was fitted, CLV; `rivals` are more propensities by name.
+    """Judge churn and, where they were fitted, expected orders and CLV.
 
     Raises CannotJudge when the churn test rows hold only one outcome.
     """
-    training = config.training
-    propensity = models.churn.predict(churn.test.X)
-    methods = {MODEL: propensity, **churn_baselines(churn.train, churn.test), **rivals}
-    evaluation = judge_churn(
-        churn.test, methods, draws=training.bootstrap_draws, seed=training.seed
-    )
+    training, test = config.training, churn.test
+    propensity = models.churn.predict(test.X)
+    methods = {MODEL: propensity, **churn_baselines(churn.train, test)}
+    if champion is not None:
+        methods[CHAMPION] = champion.propensity
+    evaluation = judge_churn(test, methods, draws=training.bootstrap_draws, seed=training.seed)
     judged, notes = _value_verdict(models, value, config)
     rule = f"The best single rule found: {best_rule(churn.train).words}."
-    return Verdict(evaluation, judged, _drivers(models, churn.test), (rule, *notes))
+    return Verdict(
+        evaluation,
+        judged,
+        _drivers(models, test),
+        (rule, *notes),
+        orders=_orders_verdict(models, churn, config),
+        grades=_grades(models, churn, value, config),
+        champion=champion,
+        is_simple=set(models.churn.ensemble.members) == {"btyd"},
+    )
 
 
 def champion_rival(
     champion: Bundle | None, snapshot: Snapshot, config: PipelineConfig, churn: Rows
-) -> tuple[dict[str, Vector], tuple[str, ...]]:
-    """The champion's propensities for the test rows where that is fair, or the reason why not."""
+) -> tuple[Champion | None, tuple[str, ...]]:
+    """The champion on the test rows where that is fair, or the reason why not."""
     if champion is None:
-        return {}, ("There is no champion yet; the model is compared with baselines only.",)
+        return None, ("There is no champion yet; the model is compared with baselines only.",)
+    version = champion.manifest.version
     if reason := _unfair(champion, snapshot, config, churn):
-        version = champion.manifest.version
-        return {}, (f"Champion v{version} is not compared: {reason}.",)
+        return None, (f"Champion v{version} is not compared: {reason}.",)
     try:
         test = _in_contract_of(champion, snapshot, config, churn)
     except FeatureMismatch as error:
-        return {}, (f"The champion is not compared: {error}.",)
-    return {CHAMPION: champion.models.churn.predict(test.X)}, ()
+        return None, (f"The champion is not compared: {error}.",)
+    is_older = champion.manifest.cutoffs[-1] < cutoffs_of(churn.refit)[-1]
+    return Champion(version, champion.models.churn.predict(test.X), is_older), ()
+
+
+def _orders_verdict(models: Models, churn: Rows, config: PipelineConfig) -> OrdersEvaluation | None:
+    """None where orders were not fitted, or nobody among the test rows bought."""
+    if models.orders is None or churn.test.orders is None or not churn.test.orders.any():
+        return None
+    expected = models.predict(churn.test.X).expected_orders
+    baselines = orders_baselines(churn.train, churn.test, config.churn.horizon_days)
+    training = config.training
+    return judge_orders(
+        churn.test,
+        {MODEL: expected, **baselines},
+        draws=training.bootstrap_draws,
+        seed=training.seed,
+    )
+
+
+def _grades(
+    models: Models, churn: Rows, value: ValueRows | None, config: PipelineConfig
+) -> tuple[Grade, ...]:
+    propensity = models.churn.predict(churn.test.X)
+    grades = churn_grades(churn.train, churn.test, propensity, config.churn)
+    if models.value is None or value is None or value.test is None:
+        return grades
+    graded = dynamics_value(value.test, models.predict(value.test.X).clv)
+    return grades if graded is None else (*grades, graded)
 
 
 def _value_verdict(

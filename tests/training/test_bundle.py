@@ -53,7 +53,7 @@ def test_no_rows_give_no_predictions(bundle: Bundle) -> None:
 
 def test_contributions_and_bias_add_up_to_the_raw_score(bundle: Bundle) -> None:
     X = tiny_rows(30, seed=7)
-    booster = bundle.models.churn.booster
+    booster = bundle.models.churn.ensemble.members["trees"].booster
     bias = booster.predict(X, pred_contrib=True)[:, -1]
     total = bundle.contributions(X).sum(axis=1) + bias
     assert np.allclose(total, booster.predict(X, raw_score=True), atol=1e-9)
@@ -71,7 +71,9 @@ def test_too_few_columns_are_refused_with_the_width_the_model_takes(bundle: Bund
         bundle.predict(np.zeros((2, 3)))
 
 
-@pytest.mark.parametrize("name", ["churn.txt", "calibration.json", "card.md", "intervals.json"])
+@pytest.mark.parametrize(
+    "name", ["churn.trees.txt", "calibration.json", "card.md", "intervals.json"]
+)
 def test_a_changed_byte_is_refused(bundle: Bundle, tmp_path: Path, name: str) -> None:
     file = tmp_path / "bundle" / name
     content = bytearray(file.read_bytes())
@@ -81,7 +83,7 @@ def test_a_changed_byte_is_refused(bundle: Bundle, tmp_path: Path, name: str) ->
         load_bundle(tmp_path / "bundle")
 
 
-@pytest.mark.parametrize("name", ["contract.json", "amount.txt", "order_level.json", "card.md"])
+@pytest.mark.parametrize("name", ["contract.json", "clv.trees.txt", "churn.json", "card.md"])
 def test_a_missing_file_is_refused(bundle: Bundle, tmp_path: Path, name: str) -> None:
     (tmp_path / "bundle" / name).unlink()
     with pytest.raises(BundleError, match=f"'{name}' is missing"):
@@ -138,9 +140,9 @@ def test_a_model_of_other_features_is_refused_when_every_hash_agrees(
     other = FeatureContract(
         columns=tuple(FeatureColumn(name=f"other_{n}", definition="d") for n in range(4))
     )
-    text = tiny_models(other, value=False).churn.booster.model_to_string()
-    (tmp_path / "bundle" / "churn.txt").write_text(text)
-    rehash(tmp_path / "bundle", "churn.txt")
+    text = tiny_models(other, value=False).churn.ensemble.members["trees"].text()
+    (tmp_path / "bundle" / "churn.trees.txt").write_text(text)
+    rehash(tmp_path / "bundle", "churn.trees.txt")
     with pytest.raises(BundleError, match="takes other features than contract"):
         load_bundle(tmp_path / "bundle")
 
@@ -199,4 +201,4 @@ def test_names_lightgbm_refuses_still_make_a_bundle(tmp_path: Path) -> None:
     )
     loaded = tiny_bundle(tmp_path / "bundle", odd, value=False)
     assert loaded.contract.names == odd.names
-    assert len(set(loaded.models.churn.booster.feature_name())) == 4
+    assert len(set(loaded.models.churn.ensemble.members["trees"].booster.feature_name())) == 4

@@ -7,20 +7,25 @@ import pytest
 
 from features.feature_contract import FeatureContract
 from training.dataset import Dataset
-from training.evaluate import CannotJudge, ChurnEvaluation, judge_churn, judge_value
+from training.evaluate import (
+    CannotJudge,
+    ChurnEvaluation,
+    judge_churn,
+    judge_orders,
+    judge_value,
+)
 
 ROWS = 1500
 
 
-def rows(churned: np.ndarray | None = None, value: np.ndarray | None = None) -> Dataset:
-    count = len(churned if churned is not None else value)  # type: ignore[arg-type]
+def rows(**labels: np.ndarray) -> Dataset:
+    count = len(next(iter(labels.values())))
     return Dataset(
         X=np.empty((count, 0)),
         customer_id=np.arange(count).astype(str),
         cutoff=np.full(count, datetime(2024, 1, 1), dtype="datetime64[us]"),
         contract=FeatureContract(columns=()),
-        churned=churned,
-        value=value,
+        **labels,
     )
 
 
@@ -40,7 +45,7 @@ def judged(seed: int = 3) -> ChurnEvaluation:
         "noise": noise,
         "base rate": np.full(ROWS, churned.mean()),
     }
-    return judge_churn(rows(churned), predictions, draws=100, seed=seed)
+    return judge_churn(rows(churned=churned), predictions, draws=100, seed=seed)
 
 
 def test_the_true_propensity_beats_noise_and_ties_with_its_own_ranking() -> None:
@@ -63,7 +68,7 @@ def test_noise_has_no_evidence_of_skill_and_is_worse_than_the_truth() -> None:
     risk, churned = known_risk()
     noise = np.random.default_rng(1).random(ROWS)
     evaluation = judge_churn(
-        rows(churned), {"model": noise, "RFM logistic": risk}, draws=100, seed=3
+        rows(churned=churned), {"model": noise, "RFM logistic": risk}, draws=100, seed=3
     )
     assert evaluation.no_skill
     assert evaluation.verdicts[0].startswith("No evidence of skill: AUC interval 0.4")
@@ -73,7 +78,7 @@ def test_noise_has_no_evidence_of_skill_and_is_worse_than_the_truth() -> None:
 
 def test_a_reversed_ranking_is_called_worse_than_chance() -> None:
     risk, churned = known_risk()
-    evaluation = judge_churn(rows(churned), {"model": 1 - risk}, draws=50, seed=3)
+    evaluation = judge_churn(rows(churned=churned), {"model": 1 - risk}, draws=50, seed=3)
     assert evaluation.no_skill
     assert evaluation.verdicts[0].startswith("Worse than chance: AUC interval 0.19 to")
 
@@ -81,7 +86,9 @@ def test_a_reversed_ranking_is_called_worse_than_chance() -> None:
 def test_paired_differences_are_narrower_than_the_intervals_they_come_from() -> None:
     risk, churned = known_risk()
     nearly = np.clip(risk + np.random.default_rng(2).normal(0, 0.05, ROWS), 0.001, 0.999)
-    evaluation = judge_churn(rows(churned), {"model": risk, "near": nearly}, draws=100, seed=3)
+    evaluation = judge_churn(
+        rows(churned=churned), {"model": risk, "near": nearly}, draws=100, seed=3
+    )
     own = evaluation.comparison.methods["model"]["auc"]
     paired = evaluation.comparison.differences["near"]["auc"]
     assert paired.high - paired.low < (own.high - own.low) / 3
@@ -89,7 +96,7 @@ def test_paired_differences_are_narrower_than_the_intervals_they_come_from() -> 
 
 def test_the_table_has_a_row_for_each_method_and_metric() -> None:
     table = judged().comparison.table()
-    assert len(table) == 4 * 6
+    assert len(table) == 4 * 7
     model = next(r for r in table if (r["method"], r["metric"]) == ("model", "auc"))
     noise = next(r for r in table if (r["method"], r["metric"]) == ("noise", "auc"))
     assert model["difference"] is None
@@ -106,7 +113,7 @@ def test_tracked_metrics_are_finite_numbers_by_name() -> None:
 
 @pytest.mark.parametrize(("everyone", "word"), [(0.0, "stayed"), (1.0, "churned")])
 def test_one_class_cannot_be_judged(everyone: float, word: str) -> None:
-    test = rows(np.full(40, everyone))
+    test = rows(churned=np.full(40, everyone))
     with pytest.raises(CannotJudge, match=f"all 40 test customers {word}"):
         judge_churn(test, {"model": np.full(40, 0.5)}, draws=20, seed=1)
 
@@ -125,6 +132,23 @@ def test_a_good_value_model_beats_the_mean_and_its_intervals_cover() -> None:
     assert evaluation.coverage.overall == evaluation.coverage.buyers == 1.0
     assert evaluation.comparison.methods["model"]["total_ratio"].point == pytest.approx(1, abs=0.1)
     assert evaluation.metrics()["clv_interval_coverage_buyers"] == 1.0
+
+
+def test_expected_orders_are_judged_beside_the_mean() -> None:
+    rng = np.random.default_rng(9)
+    pace = rng.gamma(1.0, 2.0, ROWS)
+    orders = rng.poisson(pace).astype(float)
+    predictions = {"model": pace, "mean orders": np.full(ROWS, orders.mean())}
+    evaluation = judge_orders(rows(orders=orders), predictions, draws=40, seed=1)
+    assert evaluation.mean_orders == orders.mean()
+    assert all(told.startswith("Beats mean orders by") for told in evaluation.verdicts)
+    assert evaluation.metrics()["orders_total_ratio"] == pytest.approx(1, abs=0.1)
+    assert sum(decile.surprising for decile in evaluation.deciles) <= 3
+
+
+def test_nobody_buying_cannot_be_judged_on_orders() -> None:
+    with pytest.raises(CannotJudge, match="none of the 30 test customers bought"):
+        judge_orders(rows(orders=np.zeros(30)), {"model": np.ones(30)}, draws=20, seed=1)
 
 
 def test_errors_are_better_when_lower_and_zero_has_no_sign() -> None:

@@ -12,6 +12,7 @@ from training.calibration import sigmoid
 from training.churn import ChurnFit, fit_churn, refit_churn
 from training.clv import ValueFit, fit_orders, fit_value, refit_value
 from training.dataset import CannotTrain, Dataset
+from training.rows import Basis, Rows, ValueRows
 
 TRAINING = TrainingConfig(seed=7, threads=1)
 CONTRACT = FeatureContract(
@@ -47,27 +48,38 @@ def company(customers: int, seed: int) -> tuple[Dataset, np.ndarray, np.ndarray]
     return data, propensity, (1.0 - propensity) * size
 
 
+def rows(data: Dataset) -> Rows:
+    return Rows(data, data, data)
+
+
+def value_of(data: Dataset) -> ValueRows:
+    return ValueRows(data, data, data)
+
+
 @cache
 def fitted_churn() -> ChurnFit:
-    return fit_churn(company(1_000, 1)[0], TRAINING)
+    return fit_churn(rows(company(1_000, 1)[0]), TRAINING)
 
 
 @cache
 def fitted_value() -> ValueFit:
-    return fit_value(company(1_000, 1)[0], TRAINING)
+    return fit_value(value_of(company(1_000, 1)[0]), TRAINING)
+
+
+def texts(fitted: ChurnFit) -> dict[str, str]:
+    members = fitted.model.ensemble.members
+    return {family: member.text() for family, member in members.items()}
 
 
 def test_the_same_data_and_seed_give_the_same_bytes_of_model_text() -> None:
-    again = fit_churn(company(1_000, 1)[0], TRAINING)
-    first = fitted_churn().model
-    assert again.model.booster.model_to_string() == first.booster.model_to_string()
-    assert again.model.calibration == first.calibration
+    again = fit_churn(rows(company(1_000, 1)[0]), TRAINING)
+    assert texts(again) == texts(fitted_churn())
+    assert again.model.calibration == fitted_churn().model.calibration
 
 
 def test_another_seed_gives_another_model() -> None:
-    other = fit_churn(company(1_000, 1)[0], TRAINING.model_copy(update={"seed": 8}))
-    text = fitted_churn().model.booster.model_to_string()
-    assert other.model.booster.model_to_string() != text
+    other = fit_churn(rows(company(1_000, 1)[0]), TRAINING.model_copy(update={"seed": 8}))
+    assert texts(other)["trees"] != texts(fitted_churn())["trees"]
 
 
 def test_known_propensities_are_found_again_for_new_customers() -> None:
@@ -79,7 +91,7 @@ def test_known_propensities_are_found_again_for_new_customers() -> None:
 
 
 def test_a_category_is_read_as_a_category() -> None:
-    used = fitted_churn().model.booster.dump_model()["tree_info"]
+    used = fitted_churn().model.ensemble.members["trees"].booster.dump_model()["tree_info"]
     assert '"decision_type": "=="' in str(used).replace("'", '"')
 
 
@@ -92,8 +104,10 @@ def test_out_of_fold_propensities_know_less_than_the_model_that_saw_the_rows() -
 
 def test_a_refit_keeps_rounds_and_calibration() -> None:
     fitted = fitted_churn()
-    refitted = refit_churn(fitted, company(1_200, 3)[0], TRAINING)
-    assert refitted.booster.num_trees() == fitted.rounds
+    refitted = refit_churn(fitted, company(1_200, 3)[0], Basis(), TRAINING)
+    trees = refitted.ensemble.members["trees"].booster
+    assert trees.num_trees() == fitted.fitted.rounds["trees"]
+    assert refitted.ensemble.weights == fitted.model.ensemble.weights
     assert refitted.calibration == fitted.model.calibration
 
 
@@ -108,8 +122,8 @@ def test_noise_is_given_few_rounds_and_propensities_near_the_base_rate() -> None
     data, _, _ = company(500, 4)
     shuffled = np.random.default_rng(5).permutation(data.churned)
     noise = Dataset(data.X, data.customer_id, data.cutoff, CONTRACT, churned=shuffled)
-    fitted = fit_churn(noise, TRAINING)
-    assert fitted.rounds < 40
+    fitted = fit_churn(rows(noise), TRAINING)
+    assert fitted.fitted.rounds["trees"] < 40
     assert fitted.out_of_fold.std() < 0.05
 
 
@@ -135,15 +149,15 @@ def test_doubling_prices_doubles_value() -> None:
     twice = Dataset(
         data.X, data.customer_id, data.cutoff, CONTRACT, value=2.0 * np.asarray(data.value)
     )
-    doubled = fit_value(twice, TRAINING).model.predict(data.X)
+    doubled = fit_value(value_of(twice), TRAINING).model.predict(data.X)
     assert doubled == pytest.approx(2.0 * fitted_value().model.predict(data.X), rel=1e-3)
 
 
 def test_a_refit_keeps_rounds_level_and_intervals() -> None:
     fitted = fitted_value()
-    refitted = refit_value(fitted, company(1_200, 8)[0], TRAINING)
-    assert refitted.any_value.num_trees() == fitted.any_rounds
-    assert refitted.amount.num_trees() == fitted.amount_rounds
+    refitted = refit_value(fitted, company(1_200, 8)[0], Basis(), TRAINING)
+    trees = refitted.ensemble.members["trees"].booster
+    assert trees.num_trees() == fitted.fitted.rounds["trees"]
     assert refitted.level == fitted.model.level
     assert refitted.intervals == fitted.model.intervals
 
@@ -151,7 +165,7 @@ def test_a_refit_keeps_rounds_level_and_intervals() -> None:
 def test_expected_orders_add_up_to_the_orders_that_came() -> None:
     data, _, _ = company(1_000, 1)
     fresh, _, _ = company(2_000, 9)
-    found = fit_orders(data, TRAINING).model.predict(fresh.X)
+    found = fit_orders(rows(data), TRAINING).model.predict(fresh.X)
     assert found.sum() == pytest.approx(fresh.orders.sum(), rel=0.08)
 
 
@@ -159,7 +173,7 @@ def test_too_few_buyers_are_refused_with_their_count() -> None:
     data, _, _ = company(1_000, 1)
     none = Dataset(data.X, data.customer_id, data.cutoff, CONTRACT, value=np.zeros(len(data)))
     with pytest.raises(CannotTrain, match="0 of 2000 training rows bought within the horizon"):
-        fit_value(none, TRAINING)
+        fit_value(value_of(none), TRAINING)
 
 
 def test_a_handful_of_customers_is_refused_with_advice() -> None:

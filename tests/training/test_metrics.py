@@ -88,6 +88,20 @@ def test_calibration_error_by_hand() -> None:
     assert error == pytest.approx(0.5 * 0.2 + 0.5 * 0.1)
 
 
+def test_exact_propensities_stay_within_the_calibration_error_of_chance() -> None:
+    """Nineteen times of twenty; and four times the rows halve it."""
+    rng = np.random.default_rng(8)
+    risk = rng.random(500)
+    limit = metrics.chance_calibration_error(risk, draws=400, seed=1)
+    errors = [
+        measure(metrics.expected_calibration_error, (rng.random(500) < risk).astype(float), risk)
+        for _ in range(400)
+    ]
+    assert np.mean(np.array(errors) <= limit) == pytest.approx(0.95, abs=0.035)
+    larger = metrics.chance_calibration_error(np.tile(risk, 4), draws=400, seed=1)
+    assert larger == pytest.approx(limit / 2, rel=0.1)
+
+
 def test_a_constant_propensity_at_the_base_rate_is_calibrated() -> None:
     actual, _ = churn_rows()
     constant = np.full(len(actual), actual.mean())

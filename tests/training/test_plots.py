@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from features.feature_contract import FeatureContract
 from training.dataset import Dataset
 from training.evaluate import ChurnEvaluation, ValueEvaluation, judge_churn, judge_value
-from training.plots import draw_churn, draw_features, draw_value
+from training.plots import draw_churn, draw_coverage, draw_features, draw_value
 
 ROWS = 300
 BLUE = np.array([0x1F, 0x5F, 0x8B]) / 255
@@ -76,6 +76,16 @@ def test_deciles_of_a_value_model_grow_from_left_to_right(
     half = len(heights) // 2
     assert path.name == "value_deciles.png"
     assert heights[half:].sum() > 2 * heights[:half].sum()
+
+
+def test_coverage_of_intervals_that_always_hold_lies_on_one_line(
+    tmp_path: Path, value: ValueEvaluation
+) -> None:
+    path = draw_coverage(value.coverage, tmp_path, generated=False)
+    rows = (np.abs(imread(path)[:, :, :3] - BLUE).max(axis=2) < 0.01).sum(axis=1)
+    assert path.name == "coverage.png"
+    assert ink(path) > 300
+    assert np.flatnonzero(rows).max() - np.flatnonzero(rows).min() < 200
 
 
 def test_features_are_drawn_as_shares_in_order_of_importance(tmp_path: Path) -> None:

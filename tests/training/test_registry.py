@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from features.config import PipelineConfig, SourceConfig
@@ -63,12 +64,11 @@ def test_the_champion_loads_by_alias_with_unpickling_off_and_scores_as_the_bundl
     bundle = promote(config)
     assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
     X = tiny_rows(20)
-    churn = mlflow.lightgbm.load_model("models:/setia-churn@champion")
-    raw_score = churn.predict(X, raw_score=True)
-    calibrated = bundle.models.churn.calibration.apply(raw_score)
-    assert np.array_equal(calibrated, bundle.predict(X).propensity)
-    size = mlflow.lightgbm.load_model("models:/setia-clv@champion").predict(X)
-    assert np.array_equal(size, bundle.models.value.amount.predict(X))
+    table = pd.DataFrame(X, columns=TINY_CONTRACT.names)
+    said = mlflow.pyfunc.load_model("models:/setia-churn@champion").predict(table)
+    assert np.array_equal(said["churn_probability"], bundle.predict(X).propensity)
+    worth = mlflow.pyfunc.load_model("models:/setia-clv@champion").predict(table)
+    assert np.array_equal(worth["clv"], bundle.predict(X).clv)
 
 
 def test_a_run_keeps_parameters_metrics_contract_and_report(
@@ -157,9 +157,9 @@ def test_files_changed_in_the_registry_are_not_promoted(
     config: PipelineConfig, tmp_path: Path
 ) -> None:
     record(config, tmp_path, "one")
-    for kept in (config.workspace / "artifacts").rglob("churn.txt"):
+    for kept in (config.workspace / "artifacts").rglob("churn.trees.txt"):
         kept.write_text(kept.read_text().replace("leaf_value=", "leaf_value=9"))
-    with pytest.raises(BundleError, match=r"'churn\.txt' changed after it was written"):
+    with pytest.raises(BundleError, match=r"'churn\.trees\.txt' changed after it was written"):
         promote(config)
     assert not (config.workspace / "bundle").exists()
     assert champion_bundle(config) is None

@@ -1,5 +1,6 @@
 """Training runs and backtests end to end on small made companies, with a real MLflow store."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from training.bundle import load_bundle
 from training.dataset import CannotTrain, NotEnoughHistory
 from training.registry import tracking
 from training.run import TrainReport, backtest, train
+from training.suspects import SuspectedLeak
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 LAST_DAY = 400
@@ -111,15 +113,17 @@ def test_the_served_curve_meets_the_propensity_at_the_horizon(tmp_path: Path) ->
 
 
 def test_the_report_holds_the_card_the_comparison_and_the_pictures(tmp_path: Path) -> None:
-    report = trained(tmp_path, shop(200, 2))
+    report = trained(tmp_path, shop(300, 1))
     names = {file.name for file in report.folder.iterdir()}
     assert names == {
         "report.md",
         "comparison_churn.csv",
+        "comparison_orders.csv",
         "comparison_clv.csv",
         "reliability.png",
         "gains.png",
         "value_deciles.png",
+        "coverage.png",
         "top_features_churn.png",
     }
     card = load_bundle(tmp_path / "bundle").card
@@ -127,6 +131,15 @@ def test_the_report_holds_the_card_the_comparison_and_the_pictures(tmp_path: Pat
     assert "**Generated data.**" in card
     assert "| RFM logistic |" in card
     assert "no order within 40 days" in card
+    for table in (
+        "| decile | customers | predicted | happened |",
+        "| decile | customers | predicted | happened | inside the 90 % interval |",
+        "| published rule | grade | because |",
+    ):
+        assert table in card
+    assert re.search(r"names \d+% of each customer's three main contributions again", card)
+    kept = tracking(config_for(tmp_path)).list_artifacts(report.registered.run_id, "report")
+    assert {Path(file.path).name for file in kept} == names
     rows = (report.folder / "comparison_churn.csv").read_text().splitlines()
     assert rows[0].startswith("method,metric,value,low,high,difference")
 
@@ -134,14 +147,16 @@ def test_the_report_holds_the_card_the_comparison_and_the_pictures(tmp_path: Pat
 def test_the_same_data_and_seed_give_the_same_files(tmp_path: Path) -> None:
     orders = shop(150, 3)
     for name in ("one", "two"):
-        trained(tmp_path / name, orders)
-    one, two = (load_bundle(tmp_path / name / "bundle").manifest.files for name in ("one", "two"))
-    assert one.keys() == two.keys()
-    assert {name for name in one if one[name] != two[name]} == {"card.md"}
+        write_snapshot(tmp_path / name / "snapshots", {"orders": orders})
+        backtest(config_for(tmp_path / name), CUTOFF, tmp_path / name / "out", silent)
+    one, two = (
+        load_bundle(tmp_path / name / "out" / "bundle").manifest.files for name in ("one", "two")
+    )
+    assert one == two
 
 
 def test_customers_who_are_all_alike_are_refused_and_the_champion_stays(tmp_path: Path) -> None:
-    trained(tmp_path, shop(200, 4))
+    trained(tmp_path, shop(300, 1))
     before = load_bundle(tmp_path / "bundle").manifest
     report = trained(tmp_path, shop(120, 6, skill=False))
     assert report.churn.no_skill
@@ -160,6 +175,22 @@ def test_a_champion_that_saw_the_test_labels_is_not_compared_and_that_is_said(
     again = trained(tmp_path, orders)
     assert "champion" not in again.churn.comparison.methods
     assert any("Champion v1 is not compared: it learned" in note for note in again.notes)
+
+
+def test_two_hundred_customers_are_judged_with_wide_intervals(tmp_path: Path) -> None:
+    """They may tie with RFM: then the gate says so and nothing is served."""
+    report = trained(tmp_path, shop(200, 2))
+    auc = report.churn.comparison.methods["model"]["auc"]
+    assert auc.high - auc.low > 0.08
+    assert auc.low > 0.6
+    assert (report.promoted is None) == bool(report.refusals)
+    assert all(reason.startswith("not shown to be better than") for reason in report.refusals)
+
+
+def test_a_handful_of_customers_is_refused_with_advice(tmp_path: Path) -> None:
+    write_snapshot(tmp_path / "snapshots", {"orders": shop(15, 2)})
+    with pytest.raises(CannotTrain, match="bring more customers"):
+        train(config_for(tmp_path), True, silent)
 
 
 def test_an_older_champion_is_compared_on_the_same_rows(tmp_path: Path) -> None:
@@ -229,7 +260,6 @@ def test_a_horizon_longer_than_the_history_skips_value_and_says_so(tmp_path: Pat
     assert report.value is None
     assert report.registered.clv_version is None
     assert any("No CLV" in note and "clv.horizon_days" in note for note in report.notes)
-    assert load_bundle(tmp_path / "bundle").manifest.clv_horizon_days is None
 
 
 def test_a_history_too_short_for_churn_is_refused_with_a_horizon_that_fits(tmp_path: Path) -> None:
@@ -250,22 +280,24 @@ def test_a_company_of_events_has_churn_but_no_value(tmp_path: Path) -> None:
     ]
     write_snapshot(tmp_path / "snapshots", {"events": events})
     churn = ChurnConfig(activity="events", horizon_days=40, eligible_days=120)
-    report = train(config_for(tmp_path, churn=churn), True, silent)
+    report = backtest(config_for(tmp_path, churn=churn), CUTOFF, tmp_path / "out", silent)
     assert report.value is None
     assert any("the company has no orders" in note for note in report.notes)
-    bundle = load_bundle(tmp_path / "bundle")
+    bundle = load_bundle(tmp_path / "out" / "bundle")
+    assert bundle.manifest.clv_horizon_days is None
     assert np.isnan(bundle.predict(np.zeros((1, len(bundle.contract.columns)))).clv).all()
 
 
 def wide_table(customers: int) -> list[dict[str, Any]]:
-    """Customers with a given label that their `usage` explains."""
+    """Customers with a given label that their `usage` and their `calls` explain together."""
     rng = np.random.default_rng(15)
-    usage = rng.normal(0.0, 1.0, customers)
-    left = rng.random(customers) < 1.0 / (1.0 + np.exp(2.0 * usage))
+    usage, calls = rng.normal(0.0, 1.0, (2, customers))
+    left = rng.random(customers) < 1.0 / (1.0 + np.exp(2.0 * (usage - calls)))
     return [
         {
             "customer_id": f"c{number}",
             "usage": float(usage[number]),
+            "calls": float(calls[number]),
             "contract": str(rng.choice(["month", "year"])),
             "left": "Yes" if left[number] else "No",
         }
@@ -285,6 +317,14 @@ def test_a_given_label_is_judged_on_customers_held_back(tmp_path: Path) -> None:
     assert not any("left" in name for name in bundle.contract.names)
     with pytest.raises(CannotTrain, match="no time to go back to"):
         backtest(config, CUTOFF, tmp_path / "out", silent)
+
+
+def test_a_planted_column_that_knows_the_label_is_named_and_refused(tmp_path: Path) -> None:
+    table = [{**row, "final_bill": float(row["left"] == "Yes")} for row in wide_table(500)]
+    write_snapshot(tmp_path / "snapshots", {"customers": table})
+    churn = ChurnConfig(label="column", column="left")
+    with pytest.raises(SuspectedLeak, match="'customers_final_bill' alone ranks churn with AUC 1"):
+        train(config_for(tmp_path, churn=churn), True, silent)
 
 
 def test_the_mlflow_project_calls_our_own_commands() -> None:

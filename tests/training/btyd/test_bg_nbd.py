@@ -129,7 +129,7 @@ def test_the_gradient_leaves_nothing_to_climb() -> None:
 
 @pytest.mark.parametrize(("a", "b"), [(0.8, 2.4), (1.0, 1.0), (0.2, 40.0), (30.0, 900.0)])
 def test_quadrature_over_dropout_chances_equals_adaptive_integration(a: float, b: float) -> None:
-    nodes, weights = beta_quadrature(a, np.array([b]), 48)
+    nodes, weights = beta_quadrature(a, b)
     mean, _ = quad(lambda p: (1 + 3 * p) ** -5 * beta.pdf(p, a, b), 0, 1, limit=200)
 
     assert weights.sum() == pytest.approx(1, rel=1e-12)
