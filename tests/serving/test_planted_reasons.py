@@ -29,7 +29,7 @@ def test_the_first_reason_names_the_single_cause_that_drives_a_customer(found: F
 
 
 def test_causes_are_found_in_the_order_in_which_they_were_planted(found: Found) -> None:
-    assert found.planted["slow_response"] > 1.5 * found.planted["reopened"]
+    assert found.planted["slow_response"] > 2 * found.planted["escalated"] > 0
     assert found.in_order
 
 
