@@ -239,7 +239,8 @@ class Terminal:
         for reason in score.reasons:
             self.say(f"       {reason.text}")
         if score.next_step:
-            self.say(f"       -> {score.next_step}")
+            by = f" (by {score.act_by})" if score.act_by else ""
+            self.say(f"       -> {score.next_step}{by}")
 
     def learned(self, report: "TrainReport", settings: "PipelineConfig") -> None:
         """Sum up a demo run."""

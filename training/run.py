@@ -34,6 +34,7 @@ from training.suspects import refuse_suspects
 from training.tracked_run import log_trial, training_run
 from training.tuning import Trial, Watcher, tuned
 from training.verdict import Champion, Verdict, champion_rival, judge_models
+from training.when import when_notes, with_when
 
 Progress = Callable[[str, int, int], None]
 """Called with what begins, how many steps are done, and how many there are."""
@@ -130,6 +131,8 @@ def _trained(
     info = _info(config, work, version, now)
     models = refit_models(work.fitted, work.churn, work.value, config.training)
     models = replace(models, churn=in_population(models.churn, work.churn.refit, rate))
+    until = work.snapshot.manifest.watermark
+    models = with_when(models, work.snapshot, config, work.churn.refit, until)
     card = model_card(info, config, work.churn, work.value, work.verdict, refusals=reasons)
     folder = config.workspace / "reports" / info.version
     write_report(folder, card, work.verdict, config)
@@ -147,6 +150,7 @@ def _trained(
         )
     promoted = promote_challenger(config) if promote and not reasons else None
     churn, value = work.verdict.churn, work.verdict.value
+    notes = (*notes, *when_notes(models))
     return TrainReport(
         registered, churn, value, work.verdict.drivers, notes, reasons, promoted, folder
     )
@@ -174,7 +178,8 @@ def backtest(
     info = _info(config, work, version, datetime.now(UTC))
     page = model_card(info, config, work.churn, work.value, work.verdict)
     write_report(out, page, work.verdict, config)
-    bundle = write_bundle(out / "bundle", work.fitted.models, info, page)
+    models = with_when(work.fitted.models, work.snapshot, config, work.churn.train, cutoff)
+    bundle = write_bundle(out / "bundle", models, info, page)
     verdict = work.verdict
     return BacktestReport(bundle, work.churn.test, verdict.churn, verdict.value, verdict.notes, out)
 
