@@ -13,11 +13,14 @@ from features.windows import cutoff_from
 from setia_steps import (
     become_server,
     prove_no_leak,
+    run_backtest,
+    run_backtests,
     run_description,
     run_features,
     run_ingest,
     run_scoring,
     run_training,
+    with_trials,
 )
 from setia_terminal import Terminal
 
@@ -163,11 +166,16 @@ def train(
     promote: Annotated[
         bool, typer.Option(help="Serve the new models if the gate finds nothing against them.")
     ] = False,
+    tune: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="TRIALS", help="First search for better boosting settings."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train churn and CLV on past cutoffs, judge them on a later one, track them in MLflow."""
     terminal = Terminal(json=json)
-    report = run_training(load_config(config), promote, terminal)
+    settings = load_config(config)
+    report = run_training(with_trials(settings, tune) if tune else settings, promote, terminal)
     terminal.document(report)
     if promote and report.refusals:
         raise typer.Exit(1)
@@ -178,23 +186,23 @@ def backtest(
     cutoff: Annotated[str, typer.Option(help="Train before this day, predict at it, judge after.")],
     out: Annotated[Path, typer.Option(help="Folder for predictions.csv, report.md and plots.")],
     config: ConfigFile = CONFIG,
+    times: Annotated[int, typer.Option(min=1, help="How many cutoffs, going back.")] = 1,
+    every: Annotated[int, typer.Option(min=1, metavar="DAYS", help="Between them.")] = 30,
     json: Json = False,
 ) -> None:
-    """Stand at a past day: train before it, predict at it, and judge by what happened after."""
-    from serving.batch import write_predictions
-    from training.run import backtest as run_backtest
+    """Stand at a past day: train before it, predict at it, and judge by what happened after.
 
+    With --times 6, do so at that day and at five before it, --every so many days; a cutoff that
+    cannot be judged is shown with the reason. backtests.csv and backtests.png show the drift.
+    """
     terminal = Terminal(json=json)
     settings = load_config(config)
     at = cutoff_from(cutoff, settings.zone)
-    with terminal.progress() as progress:
-        report = run_backtest(settings, at, out, progress)
-    customers = report.customers
-    ids = customers.customer_id.tolist()
-    target = out / "predictions.csv"
-    write_predictions(target, report.bundle, ids, customers.X, at, settings.serving)
-    terminal.evaluation(report, settings.currency)
-    terminal.say(f"predictions and report in {out}")
+    if times == 1:
+        report: object = run_backtest(settings, at, out, terminal)
+        terminal.say(f"predictions and report in {out}")
+    else:
+        report = run_backtests(settings, at, times, every, out, terminal)
     terminal.document(report)
 
 

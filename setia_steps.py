@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.config import PipelineConfig
+from features.config import PipelineConfig, TuningConfig
+from features.windows import local_day
 from setia_terminal import Terminal
 
 if TYPE_CHECKING:
     from features.ingest.report import IngestReport
     from serving.batch import ScoreRun
-    from training.run import TrainReport
+    from training.backtests import BacktestRow
+    from training.run import BacktestReport, TrainReport
 
 
 def run_ingest(settings: PipelineConfig, terminal: Terminal) -> "IngestReport":
@@ -77,6 +79,14 @@ def prove_no_leak(settings: PipelineConfig, terminal: Terminal) -> bool:
     return not changed
 
 
+def with_trials(settings: PipelineConfig, trials: int) -> PipelineConfig:
+    """`settings` that ask for a search of so many trials."""
+    minutes = settings.training.tuning.minutes if settings.training.tuning else None
+    tuning = TuningConfig(trials=trials, minutes=minutes)
+    training = settings.training.model_copy(update={"tuning": tuning})
+    return settings.model_copy(update={"training": training})
+
+
 def run_training(settings: PipelineConfig, promote: bool, terminal: Terminal) -> "TrainReport":
     """Train, judge and register; show the comparison and what became of the models."""
     from training.run import train
@@ -86,6 +96,48 @@ def run_training(settings: PipelineConfig, promote: bool, terminal: Terminal) ->
     terminal.evaluation(report, settings.currency)
     terminal.trained(report)
     return report
+
+
+def run_backtest(
+    settings: PipelineConfig, cutoff: datetime, out: Path, terminal: Terminal
+) -> "BacktestReport":
+    """Train before `cutoff`, write what was predicted at it into `out`, and show how it did."""
+    from serving.batch import write_predictions
+    from training.run import backtest
+
+    with terminal.progress() as progress:
+        report = backtest(settings, cutoff, out, progress)
+    customers = report.customers
+    ids = customers.customer_id.tolist()
+    write_predictions(
+        out / "predictions.csv", report.bundle, ids, customers.X, cutoff, settings.serving
+    )
+    terminal.evaluation(report, settings.currency)
+    return report
+
+
+def run_backtests(
+    settings: PipelineConfig,
+    latest: datetime,
+    times: int,
+    every_days: int,
+    out: Path,
+    terminal: Terminal,
+) -> "list[BacktestRow]":
+    """Backtest at `latest` and at cutoffs before it, each in a folder of its own, and compare."""
+    from training.backtests import cutoffs_back, draw_rows, walk, write_rows
+
+    def judged(cutoff: datetime) -> "BacktestReport":
+        day = str(local_day(cutoff, settings.zone))
+        terminal.step(f"Backtest at {day}")
+        return run_backtest(settings, cutoff, out / day, terminal)
+
+    rows = walk(cutoffs_back(latest, times, every_days, settings.zone), judged, settings.zone)
+    write_rows(rows, out / "backtests.csv")
+    draw_rows(rows, out / "backtests.png", generated=settings.generated)
+    terminal.backtests(rows)
+    terminal.say(f"backtests.csv, backtests.png and a folder for each cutoff in {out}")
+    return rows
 
 
 def run_scoring(

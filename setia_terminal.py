@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from features.leakage import ChangedFeature
     from serving.batch import ScoreRun
     from serving.scoring import Score
+    from training.backtests import BacktestRow
     from training.comparison import Comparison, Estimate
     from training.describe import Description
     from training.run import BacktestReport, TrainReport
@@ -44,6 +45,16 @@ _VALUE_METRICS = {
     "spearman": "Spearman",
     "total_ratio": "total",
     "top_decile_capture": "top 10 %",
+}
+_BACKTEST_COLUMNS = {
+    "base_rate": "churned",
+    "auc": "AUC",
+    "brier": "Brier",
+    "ece": "ECE",
+    "gini": "CLV Gini",
+    "total_ratio": "CLV total",
+    "coverage": "in interval",
+    "coverage_top": "of top 10 %",
 }
 
 
@@ -161,6 +172,18 @@ class Terminal:
             )
         self._sentences(report.notes)
 
+    def backtests(self, rows: "Sequence[BacktestRow]") -> None:
+        """Show one line for each cutoff, then why some could not be judged."""
+        table = _table("Backtests, oldest first")
+        for heading in ("cutoff", "customers", *_BACKTEST_COLUMNS.values()):
+            table.add_column(heading, justify="right")
+        for row in (row for row in rows if not row.refusal):
+            cells = [_figure(getattr(row, name)) for name in _BACKTEST_COLUMNS]
+            cells[1] += f"\n[{_figure(row.auc_low)}, {_figure(row.auc_high)}]"
+            table.add_row(str(row.cutoff), f"{row.customers:,}", *(escape(cell) for cell in cells))
+        self._out.print(table)
+        self._sentences([f"{row.cutoff} not judged: {row.refusal}" for row in rows if row.refusal])
+
     def trained(self, report: "TrainReport") -> None:
         """Say what became of the new models."""
         self.say(f"report and plots in {report.folder}")
@@ -216,7 +239,8 @@ class Terminal:
         for reason in score.reasons:
             self.say(f"       {reason.text}")
         if score.next_step:
-            self.say(f"       -> {score.next_step}")
+            by = f" (by {score.act_by})" if score.act_by else ""
+            self.say(f"       -> {score.next_step}{by}")
 
     def learned(self, report: "TrainReport", settings: "PipelineConfig") -> None:
         """Sum up a demo run."""
@@ -256,6 +280,10 @@ def _table(title: str) -> Table:
 def _lines(estimate: "Estimate") -> str:
     """The figure, and under it its interval."""
     return "" if isnan(estimate.point) else str(estimate).replace(" [", "\n[", 1)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None or isnan(value) else f"{value:.3f}"
 
 
 def _tracked(settings: "PipelineConfig") -> str:

@@ -120,6 +120,26 @@ class ClvConfig(Section):
     annual_discount_rate: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
+class BoostingConfig(Section):
+    """How boosted trees grow; what is left out follows from the number of rows."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    num_leaves: Annotated[int, Field(ge=2, le=1024)] | None = None
+    min_data_in_leaf: Annotated[int, Field(ge=1)] | None = None
+    feature_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    bagging_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    lambda_l2: Annotated[float, Field(ge=0)] | None = None
+
+
+class TuningConfig(Section):
+    """How long to search for better boosting settings; a killed search goes on where it was."""
+
+    trials: Annotated[int, Field(ge=1, le=10_000)]
+    """Settings to try on these rows in all, the default ones first."""
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    """Begin no further trial after so many minutes; the result then depends on the machine."""
+
+
 class TrainingConfig(Section):
     """How models are trained and when one may be promoted."""
 
@@ -138,6 +158,8 @@ class TrainingConfig(Section):
     """Features that may nearly decide the label by themselves; others stop training."""
     seed: int = 7
     threads: Annotated[int, Field(ge=1, le=256)] = 1
+    boosting: BoostingConfig = BoostingConfig()
+    tuning: TuningConfig | None = None
 
 
 class ServingConfig(Section):

@@ -19,6 +19,18 @@ _ACTIVITY = {
     "orders": ("orders", "ordered_at", "NOT done.is_return"),
     "events": ("events", "occurred_at", "TRUE"),
 }
+# A voluntary end with nothing else running then, and no return within grace_days.
+_LEFT = """
+    coalesce(done.end_reason, 'voluntary') = 'voluntary'
+    AND NOT EXISTS (
+        SELECT 1 FROM subscriptions other
+        WHERE other.customer_id = done.customer_id
+          AND other.subscription_id <> done.subscription_id
+          AND other.started_at < $known_before
+          AND local_day(other.started_at) <= local_day(done.ended_at) + $grace_days
+          AND coalesce(other.ended_at > done.ended_at, TRUE)
+    )
+"""
 
 
 class ImmatureCutoff(ValueError):
@@ -87,6 +99,46 @@ def value_labels(
         return connection.execute(query, [1 + config.clv.annual_discount_rate]).to_arrow_table()
 
 
+def first_event_days(
+    snapshot: Snapshot, config: PipelineConfig, spine: pa.Table, known_before: datetime
+) -> pa.Table:
+    """Say when the event that decides the churn label first came: customer_id, cutoff, day, seen.
+
+    The event is the next purchase (or event) for `inactivity`, the voluntary end for
+    `subscription`. `day` counts local days from the cutoff (0 is the cutoff's own day), null when
+    it did not come before `known_before`; `seen` is how many whole days could be watched. So a
+    label of h days says event exactly when `day < h`.
+
+    Raises LabelError when the table is absent, or for labels given in a column: they have no time.
+    """
+    churn = config.churn
+    if churn.label == "column":
+        raise LabelError("labels given in a column say whether a customer left, not when")
+    table, time, counts = (
+        ("subscriptions", "ended_at", _LEFT)
+        if churn.label == "subscription"
+        else _ACTIVITY[churn.activity]
+    )
+    _require_table(snapshot, table, f"the time of churn by {churn.label}")
+    until = local_day(known_before, snapshot.zone)
+    query = f"""
+        SELECT asked.customer_id, asked.cutoff, CAST(found.day AS INTEGER) AS day,
+               CAST($until - asked.day AS INTEGER) AS seen
+        FROM asked LEFT JOIN (
+            SELECT asked.place, min(local_day(done.{time}) - asked.day) AS day FROM asked
+            JOIN {table} done ON done.customer_id = asked.customer_id
+            WHERE done.{time} >= asked.cutoff AND done.{time} < $known_before AND {counts}
+            GROUP BY asked.place
+        ) found USING (place)
+        ORDER BY asked.place
+    """
+    given = {"known_before": known_before, "until": until.toordinal() - _EPOCH}
+    if churn.label == "subscription":
+        given["grace_days"] = churn.grace_days
+    with _asking(snapshot, spine, churn.horizon_days) as connection:
+        return connection.execute(query, given).to_arrow_table()
+
+
 def net_share(snapshot: Snapshot, config: PipelineConfig, before: datetime) -> float:
     """Net contribution per amount ordered, over all that was known before `before`.
 
@@ -134,18 +186,7 @@ def _subscription_labels(
     snapshot: Snapshot, churn: ChurnConfig, spine: pa.Table, known_before: datetime
 ) -> pa.Table:
     _require_table(snapshot, "subscriptions", "the subscription label")
-    left = """
-        done.ended_at >= asked.cutoff AND done.ended_at < asked.until
-        AND coalesce(done.end_reason, 'voluntary') = 'voluntary'
-        AND NOT EXISTS (
-            SELECT 1 FROM subscriptions other
-            WHERE other.customer_id = done.customer_id
-              AND other.subscription_id <> done.subscription_id
-              AND other.started_at < $known_before
-              AND local_day(other.started_at) <= local_day(done.ended_at) + $grace_days
-              AND coalesce(other.ended_at > done.ended_at, TRUE)
-        )
-    """
+    left = f"done.ended_at >= asked.cutoff AND done.ended_at < asked.until AND {_LEFT}"
     query = _whether("churned", "subscriptions", left)
     seen = {"known_before": known_before, "grace_days": churn.grace_days}
     with _asking(snapshot, spine, churn.horizon_days) as connection:

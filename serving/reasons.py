@@ -13,6 +13,7 @@ from features.catalogue import feature_named
 from features.declare import Feature
 from features.feature_contract import FeatureColumn, FeatureContract, Matrix
 from features.wording import Language
+from training.bundle import Typical
 
 Effect: TypeAlias = Literal["raises", "lowers"]
 Vector: TypeAlias = npt.NDArray[np.float64]
@@ -20,14 +21,55 @@ Places: TypeAlias = npt.NDArray[np.intp]
 
 SHOWN = 3
 
+EXPERIENCES = frozenset({"waiting", "unsolved", "escalated", "satisfaction", "refunds"})
+"""Themes of what the company did to the customer; the others are what the customer does."""
+_TELLING = 0.1
+"""Log odds from which an experience comes first: it raises the odds by a tenth."""
+_SPLIT: dict[str, dict[str, tuple[str, ...]]] = {
+    "support": {
+        "waiting": (
+            "first_response",
+            "late_answer",
+            "unanswered",
+            "resolution_hours",
+            "slow_solution",
+        ),
+        "unsolved": (
+            "reopened",
+            "repeat",
+            "tickets_open",
+            "last_is_open",
+            "resolution_rate",
+            "first_contact_resolution",
+            "contacts_per_resolved",
+        ),
+        "escalated": ("escalated", "transfer", "agent"),
+    },
+    "satisfaction": {"silence": ("answer", "sent_count", "days_since_last", "text_length")},
+}
+"""Groups in which different things are told, by what the names of their features contain."""
+
+_EFFECTS: dict[int, Effect] = {1: "raises", -1: "lowers"}
 _EFFECT_WORDS: dict[Language, dict[Effect, str]] = {
     "en": {"raises": "raises risk", "lowers": "lowers risk"},
     "id": {"raises": "menaikkan risiko", "lowers": "menurunkan risiko"},
 }
 _STEPS: dict[str, dict[Language, str]] = {
     "support": {
-        "en": "Call about the open problem before making any offer",
-        "id": "Telepon soal masalah yang belum selesai sebelum memberi penawaran apa pun",
+        "en": "Call about their last problem before making any offer",
+        "id": "Telepon soal masalah terakhirnya sebelum memberi penawaran apa pun",
+    },
+    "waiting": {
+        "en": "Apologise for the wait and name one person to turn to",
+        "id": "Minta maaf atas lamanya menunggu dan sebutkan satu orang yang bisa dihubungi",
+    },
+    "unsolved": {
+        "en": "Make sure the problem is solved for good before making any offer",
+        "id": "Pastikan masalahnya benar-benar selesai sebelum memberi penawaran apa pun",
+    },
+    "escalated": {
+        "en": "Have whoever solved the escalated problem call to ask if all is well",
+        "id": "Minta yang menyelesaikan masalah eskalasi itu menelepon dan menanyakan kabarnya",
     },
     "satisfaction": {
         "en": "Call to hear what went wrong before making any offer",
@@ -99,6 +141,8 @@ class Narrator:
     contract: FeatureContract
     language: Language
     currency: str
+    typical: Typical | None = None
+    """The middle half of each feature's values, to tell much from little; None where not known."""
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
@@ -108,7 +152,7 @@ class Narrator:
     @cached_property
     def themes(self) -> dict[str, Places]:
         """Each theme's column positions, in the contract's order."""
-        themes = [_theme(feature) for feature in self.features]
+        themes = [theme_of(feature) for feature in self.features]
         names = np.array(themes)
         return {theme: np.flatnonzero(names == theme) for theme in dict.fromkeys(themes)}
 
@@ -117,36 +161,72 @@ class Narrator:
     ) -> Iterator[Explanation]:
         """Explain each row of `X` from its `contributions` (log odds of churn, rows x features).
 
-        A theme's effect is the sum over its features. For customers at risk the themes that
-        raise risk come first; for the others the largest effect does, whichever way it goes.
+        A theme's effect is the sum over its features. For customers at risk come first the
+        experiences that raise the odds by a tenth or more, then what else raises the risk: fewer
+        orders show that a customer is leaving, a long wait tells why. For the others the
+        largest effect comes first, whichever way it goes.
         """
         for row, parts, risky in zip(X, contributions, at_risk, strict=True):
-            reasons = [
-                self._reason(theme, places, row, parts)
-                for theme, places in self.themes.items()
-                if parts[places].sum() != 0.0
-            ]
-            reasons.sort(key=lambda reason: -abs(reason.log_odds))
+            told = (self._reason(theme, places, row, parts) for theme, places in self._sums(parts))
+            reasons = [reason for reason in told if reason is not None]
+            reasons.sort(key=_urgency if risky else _size)
             step = _next_step(reasons, risky, self.language)
-            if risky:
-                reasons.sort(key=lambda reason: reason.effect == "lowers")
             yield Explanation(tuple(reasons[:SHOWN]), step)
 
-    def _reason(self, theme: str, places: Places, row: Vector, parts: Vector) -> Reason:
+    def _sums(self, parts: Vector) -> Iterator[tuple[str, Places]]:
+        """The themes with any effect on the row."""
+        return ((name, at) for name, at in self.themes.items() if parts[at].sum() != 0.0)
+
+    def _reason(self, theme: str, places: Places, row: Vector, parts: Vector) -> Reason | None:
+        """The theme's reason, by the strongest feature that may speak for it; None if none may.
+
+        A feature speaks where it pulls the theme's way and its value does not belie that: a
+        value known to be riskier when larger does not raise risk by being small.
+        """
         total = float(parts[places].sum())
-        effect: Effect = "raises" if total > 0.0 else "lowers"
-        place = int(places[np.argmax(parts[places] * np.sign(total))])
-        feature = self.features[place]
+        sign = 1 if total > 0.0 else -1
+        pulling = places[parts[places] * sign > 0.0]
+        speakers = [place for place in pulling if not self._is_belied(int(place), row, sign)]
+        if not speakers:
+            return None
+        place = max(speakers, key=lambda place: parts[place] * sign)
+        feature, effect = self.features[place], _EFFECTS[sign]
         value = _value(self.contract.columns[place], float(row[place]))
         sentence = feature.sentence(value, self.language, self.currency)
         text = f"{sentence} ({_EFFECT_WORDS[self.language][effect]})"
         actionable = feature.actionable and _is_told(value, feature.direction)
         return Reason(theme, effect, text, actionable, total)
 
+    def _is_belied(self, place: int, row: Vector, sign: int) -> bool:
+        """Whether the feature's declared direction says the opposite of `sign` for its value."""
+        value, wanted = float(row[place]), self.features[place].direction * sign
+        if wanted == 0 or math.isnan(value):
+            return False
+        if value == 0 and wanted > 0:
+            return True
+        return self.typical is not None and self.typical.side(place, value) == -wanted
 
-def _theme(feature: Feature) -> str:
-    """Attributes have nothing in common but their table, so each is a theme of its own."""
-    return feature.name if feature.group == "profile" else feature.group
+
+def theme_of(feature: Feature) -> str:
+    """The theme a feature belongs to: its group, or the part of it that its name tells.
+
+    Attributes have nothing in common but their table, so each is a theme of its own.
+    """
+    if feature.group == "profile":
+        return feature.name
+    for theme, parts in _SPLIT.get(feature.group, {}).items():
+        if any(part in feature.name for part in parts):
+            return theme
+    return feature.group
+
+
+def _size(reason: Reason) -> float:
+    return -abs(reason.log_odds)
+
+
+def _urgency(reason: Reason) -> tuple[bool, bool, float]:
+    telling = reason.theme in EXPERIENCES and reason.log_odds >= _TELLING
+    return reason.effect == "lowers", not telling, _size(reason)
 
 
 def _value(column: FeatureColumn, encoded: float) -> float | str | None:
@@ -161,7 +241,7 @@ def _is_told(value: float | str | None, direction: int) -> bool:
 
 
 def _next_step(reasons: Sequence[Reason], risky: bool, language: Language) -> str:
-    """The step for the strongest theme that raises risk and that a team can act on."""
+    """The step for the first reason that raises risk and that a team can act on."""
     if not risky:
         return _NOTHING[language]
     for reason in reasons:

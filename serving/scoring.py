@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -29,6 +29,7 @@ SCORE_COLUMNS = (
     "expected_orders",
     "value_at_risk",
     "risk_tier",
+    "act_by",
     "reason_1",
     "reason_2",
     "reason_3",
@@ -62,6 +63,8 @@ class Score:
     value_at_risk: float
     """Propensity times CLV, in the bundle's currency; the propensity alone without CLV."""
     risk_tier: RiskTier
+    act_by: date | None = None
+    """The local date by which to act; None for labels or features without a time."""
     reasons: tuple[Reason, ...] = ()
     next_step: str | None = None
 
@@ -84,10 +87,13 @@ def score_rows(
     if not len(X):
         return []
     prediction = bundle.predict(X)
-    scores = list(_scores(prediction, customer_ids, cutoff, serving))
+    act_by = bundle.act_by(prediction.propensity, X, cutoff)
+    scores = list(_scores(prediction, customer_ids, cutoff, act_by, serving))
     if not explain:
         return scores
-    narrator = Narrator(bundle.contract, serving.language, bundle.manifest.currency)
+    narrator = Narrator(
+        bundle.contract, serving.language, bundle.manifest.currency, bundle.models.typical
+    )
     explained: list[Score] = []
     for start in range(0, len(scores), _EXPLAINED_AT_ONCE):
         rows = slice(start, start + _EXPLAINED_AT_ONCE)
@@ -104,7 +110,11 @@ def risk_tiers(propensity: npt.NDArray[np.float64], serving: ServingConfig) -> l
 
 
 def _scores(
-    prediction: Prediction, ids: Sequence[str], cutoff: datetime | None, serving: ServingConfig
+    prediction: Prediction,
+    ids: Sequence[str],
+    cutoff: datetime | None,
+    act_by: Sequence[date | None],
+    serving: ServingConfig,
 ) -> Iterator[Score]:
     propensity, clv = prediction.propensity, prediction.clv
     at_risk = np.where(np.isnan(clv), propensity, propensity * clv)
@@ -117,6 +127,7 @@ def _scores(
         _optional(prediction.expected_orders),
         at_risk.tolist(),
         risk_tiers(propensity, serving),
+        act_by,
         strict=True,
     )
     for customer_id, *numbers in columns:
@@ -178,7 +189,7 @@ def _parquet(rows: list[dict[str, Any]]) -> bytes:
     from pyarrow import parquet
 
     kinds = {name: pa.float64() for name in NUMBER_COLUMNS}
-    kinds["cutoff"] = pa.timestamp("us", tz="UTC")
+    kinds |= {"cutoff": pa.timestamp("us", tz="UTC"), "act_by": pa.date32()}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in SCORE_COLUMNS])
     buffer = io.BytesIO()
     parquet.write_table(pa.Table.from_pylist(rows, schema=schema), buffer)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +124,9 @@ def _scores(table: pa.Table, cutoff: datetime) -> list[Score]:
 
 def _score(record: dict[str, Any], cutoff: datetime) -> Score:
     reasons = tuple(Reason(**reason) for reason in record.pop("reasons"))
-    return Score(cutoff=cutoff, reasons=reasons, **record)
+    text = record.pop("act_by")
+    act_by = date.fromisoformat(text) if text else None
+    return Score(cutoff=cutoff, act_by=act_by, reasons=reasons, **record)
 
 
 def _matrix(table: pa.Table, width: int) -> Matrix:

@@ -67,6 +67,7 @@ def test_wrong_usage_ends_with_2(checked: Path) -> None:
     setia("check", "--leek").refused("No such option", code=2)
     setia("backtest", "-c", checked, "--out", "x").refused("Missing option '--cutoff'", code=2)
     setia("serve", "-c", checked, "--port", "99999").refused("Invalid value", code=2)
+    setia("train", "-c", checked, "--tune", "0").refused("Invalid value for '--tune'", code=2)
 
 
 def test_each_step_says_which_one_comes_before_it(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from tests.running_server import Server, running
 
 COLUMNS = [
     *("customer_id", "cutoff", "churn_probability", "clv", "clv_low", "clv_high"),
-    *("expected_orders", "value_at_risk", "risk_tier", "reason_1", "reason_2", "reason_3"),
+    *("expected_orders", "value_at_risk", "risk_tier", "act_by"),
+    *("reason_1", "reason_2", "reason_3"),
 ]
 """The score file's columns, as docs/design.md has them."""
 END, BACK, HORIZON = date(2025, 6, 30), date(2025, 2, 1), 90

@@ -10,9 +10,11 @@ from features.feature_contract import FeatureColumn, FeatureContract
 from training.bundle import Bundle, BundleInfo, Models, write_bundle
 from training.calibration import Calibration
 from training.glm import Objective
+from training.hazard import Hazard
 from training.intervals import fit_intervals
 from training.members import Trees, booster_names
 from training.models import ChurnModel, Ensemble, OrdersModel, ValueModel
+from training.typical import fit_typical
 
 TINY_CONTRACT = FeatureContract(
     columns=(
@@ -41,6 +43,18 @@ TINY_INFO = BundleInfo(
     generated=True,
 )
 
+TINY_HAZARD = Hazard(
+    event="return",
+    horizon_days=90,
+    timezone="Asia/Jakarta",
+    watched_days=180,
+    inputs=("orders_days_since_last",),
+    centre=(0.0, 3.0),
+    scale=(1.0, 1.0),
+    knots=(7, 30, 180),
+    log_hazard=((0.0, 0.0, 0.0), (-0.5, 0.2, -0.3), (-1.5, 0.1, 0.2)),
+)
+
 
 def tiny_rows(rows: int, contract: FeatureContract = TINY_CONTRACT, seed: int = 1) -> np.ndarray:
     """Random feature rows that fit `contract`; one number in twenty is unknown."""
@@ -61,12 +75,20 @@ def tiny_models(contract: FeatureContract = TINY_CONTRACT, *, value: bool = True
     worth = (1.0 - churned) * rng.gamma(2.0, 50.0, 400)
     calibration = Calibration(kind="platt", slope=0.9, intercept=-0.1)
     churn = ChurnModel(_tiny_ensemble(contract, X, churned, "binary"), calibration)
+    typical = fit_typical(X)
     if not value:
-        return Models(contract, churn, None, None)
+        return Models(contract, churn, None, None, TINY_HAZARD, typical)
     value = _tiny_ensemble(contract, X, worth, "tweedie")
     intervals = fit_intervals(value.predict(X), worth)
     orders = _tiny_ensemble(contract, X, rng.poisson(1.0 + (1.0 - churned)), "poisson")
-    return Models(contract, churn, OrdersModel(orders, 1.01), ValueModel(value, 0.98, intervals))
+    return Models(
+        contract,
+        churn,
+        OrdersModel(orders, 1.01),
+        ValueModel(value, 0.98, intervals),
+        TINY_HAZARD,
+        typical,
+    )
 
 
 def tiny_bundle(

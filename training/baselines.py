@@ -20,6 +20,7 @@ HISTORICAL_VALUE = "historical average"
 MEAN_ORDERS = "mean orders"
 HISTORICAL_PACE = "historical pace"
 RFM_RIDGE = "RFM ridge"
+ALL_RIDGE = "ridge on all features"
 
 _FREQUENCY, _T, _MEAN_SPEND = "orders_frequency", "orders_T", "orders_value_mean"
 _RFM = ("orders_days_since_last", _FREQUENCY, _T, _MEAN_SPEND)
@@ -65,31 +66,34 @@ def value_baselines(train: Dataset, test: Dataset, horizon_days: int) -> dict[st
     """Values of the test rows by method: training mean, historical average, RFM ridge.
 
     The historical average carries on a customer's spend per day since the first purchase, taken
-    over at least one horizon so that a purchase of yesterday is not repeated daily.
+    over at least one horizon so that a purchase of yesterday is not repeated daily. Without
+    features of orders there is none, and the ridge reads every feature.
     """
     from sklearn.linear_model import Ridge
 
     value = _known(train.value)
-    known, asked = _design(train, test, _positions(train, _RFM))
+    is_rfm = len(_positions(train, _RFM)) == len(_RFM)
+    positions = _positions(train, _RFM if is_rfm else train.contract.names)
+    known, asked = _design(train, test, positions)
     ridge = Ridge(alpha=1.0).fit(known, value)
-    return {
-        MEAN_VALUE: np.full(len(test), value.mean()),
-        HISTORICAL_VALUE: _historical_value(test, horizon_days),
-        RFM_RIDGE: np.clip(ridge.predict(asked), 0, None),
-    }
+    simple = {MEAN_VALUE: np.full(len(test), value.mean())}
+    if is_rfm:
+        simple[HISTORICAL_VALUE] = _historical_value(test, horizon_days)
+    return simple | {RFM_RIDGE if is_rfm else ALL_RIDGE: np.clip(ridge.predict(asked), 0, None)}
 
 
 def orders_baselines(train: Dataset, test: Dataset, horizon_days: int) -> dict[str, Vector]:
     """Purchase days of the test rows by method: training mean, and each customer's own pace.
 
-    The pace is taken since the first purchase, over at least one horizon.
+    The pace is taken since the first purchase, over at least one horizon; there is none without
+    features of orders.
     """
+    simple = {MEAN_ORDERS: np.full(len(test), _known(train.orders).mean())}
+    if len(_positions(test, (_FREQUENCY, _T))) < 2:
+        return simple
     frequency, since_first = (_column(test, name) for name in (_FREQUENCY, _T))
     pace = (frequency + 1) / np.maximum(since_first, horizon_days)
-    return {
-        MEAN_ORDERS: np.full(len(test), _known(train.orders).mean()),
-        HISTORICAL_PACE: np.nan_to_num(pace * horizon_days),
-    }
+    return simple | {HISTORICAL_PACE: np.nan_to_num(pace * horizon_days)}
 
 
 def _historical_value(test: Dataset, horizon_days: int) -> Vector:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from features.config import TrainingConfig
 from features.feature_contract import FeatureContract, Matrix
+from training.boosting_settings import METRIC, boosting_settings
 from training.dataset import CannotTrain
-from training.glm import TWEEDIE_POWER, Objective, Vector
+from training.glm import Objective, Vector
 from training.members import booster_names
 
 FOLDS = 5
@@ -20,7 +21,6 @@ _HASHES = 2**32
 _CROSS_ROWS = 60_000
 _MOST_ROUNDS = 600
 _PATIENCE = 40
-_METRIC = {"binary": "binary_logloss", "tweedie": "tweedie", "poisson": "poisson"}
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def cross_fit(
         callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)],
         return_cvbooster=True,
     )
-    rounds = len(result[f"valid {_METRIC[examples.objective]}-mean"])
+    rounds = len(result[f"valid {METRIC[examples.objective]}-mean"])
     scores = _out_of_fold(result["cvbooster"].boosters, examples.X, fold, rounds)
     return CrossFit(rounds, scores if examples.offset is None else scores + examples.offset)
 
@@ -131,22 +131,4 @@ def _data(examples: Examples) -> lgb.Dataset:
 
 
 def _settings(examples: Examples, training: TrainingConfig) -> dict[str, Any]:
-    rows = len(examples.target)
-    return {
-        "objective": examples.objective,
-        "metric": _METRIC[examples.objective],
-        "tweedie_variance_power": TWEEDIE_POWER,
-        "learning_rate": 0.04,
-        "num_leaves": 15 if rows >= 2000 else 7,
-        "min_data_in_leaf": min(50, max(5, rows // 100)),
-        "feature_fraction": 0.7,
-        "bagging_fraction": 0.8,
-        "bagging_freq": 1,
-        "lambda_l2": 5.0,
-        "max_bin": 127,
-        "seed": training.seed,
-        "num_threads": training.threads,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
+    return boosting_settings(examples.objective, len(examples.target), training)

@@ -7,22 +7,27 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import lightgbm as lgb
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.feature_contract import FeatureContract, Matrix
 from training.bundle_files import misfit, model_texts, read_models, wanted_files
+from training.hazard import CURVE_DAYS, Event, Vector
 from training.models import Models, Prediction
+from training.typical import Typical
 
 __all__ = [
     "Bundle",
     "BundleError",
     "BundleInfo",
+    "Event",
     "Models",
     "Prediction",
+    "Typical",
     "load_bundle",
     "write_bundle",
 ]
@@ -85,6 +90,23 @@ class Bundle:
     def contributions(self, X: Matrix) -> Matrix:
         """What each feature adds to the churn logit, rows x features."""
         return self.models.contributions(X)
+
+    def act_by(
+        self, propensity: Vector, X: Matrix, cutoff: datetime | None
+    ) -> list[date] | list[None]:
+        """The local date by which to act on each row; None for labels or rows without a time."""
+        hazard = self.models.hazard
+        if hazard is None or cutoff is None or not len(X):
+            return [None] * len(X)
+        return hazard.act_by_dates(propensity, X, self.contract, cutoff)
+
+    def churn_curve(self, propensity: Vector, X: Matrix) -> dict[int, Vector]:
+        """Churn probability of each row by CURVE_DAYS; empty for labels without a time."""
+        hazard = self.models.hazard
+        if hazard is None:
+            return {}
+        curve = hazard.curve(np.array(CURVE_DAYS, dtype=float), propensity, X, self.contract)
+        return dict(zip(CURVE_DAYS, curve.T, strict=True))
 
 
 def write_bundle(folder: Path, models: Models, info: BundleInfo, card: str) -> Bundle:

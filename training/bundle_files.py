@@ -9,11 +9,14 @@ from features.feature_contract import FeatureContract
 from training.calibration import Calibration
 from training.forecast import Forecast, can_forecast
 from training.glm import Objective
+from training.hazard import Hazard
 from training.intervals import IntervalTable
 from training.members import READERS, Linear, Trees, booster_names
 from training.models import ChurnModel, Ensemble, Models, OrdersModel, ValueModel
+from training.typical import Typical
 
 _BASE = frozenset({"contract.json", "calibration.json"})
+_OPTIONAL = frozenset({"hazard.json", "typical.json"})
 _PLANS = {
     "churn": frozenset[str](),
     "orders": frozenset[str](),
@@ -53,6 +56,10 @@ def model_texts(models: Models) -> dict[str, str]:
     if models.value:
         texts |= _ensemble_texts("clv", models.value.ensemble, models.value.level)
         texts["intervals.json"] = models.value.intervals.model_dump_json(indent=1)
+    if models.hazard:
+        texts["hazard.json"] = models.hazard.model_dump_json(indent=1)
+    if models.typical:
+        texts["typical.json"] = models.typical.model_dump_json(indent=1)
     return texts
 
 
@@ -61,7 +68,7 @@ def wanted_files(files: Mapping[str, bytes]) -> set[str]:
 
     Raises pydantic.ValidationError when a plan is none.
     """
-    wanted = set(_BASE) | {"churn.json"}
+    wanted = set(_BASE) | {"churn.json"} | (_OPTIONAL & files.keys())
     for name, tables in _PLANS.items():
         if f"{name}.json" not in files:
             continue
@@ -86,7 +93,15 @@ def read_models(files: Mapping[str, bytes]) -> Models:
         intervals = IntervalTable.model_validate_json(files["intervals.json"])
         value = ValueModel(*_ensemble("clv", files, contract), intervals)
     churn = ChurnModel(_ensemble("churn", files, contract)[0], calibration)
-    return Models(contract, churn, orders, value)
+    hazard, typical = files.get("hazard.json"), files.get("typical.json")
+    return Models(
+        contract,
+        churn,
+        orders,
+        value,
+        Hazard.model_validate_json(hazard) if hazard else None,
+        Typical.model_validate_json(typical) if typical else None,
+    )
 
 
 def misfit(models: Models) -> bool:

@@ -6,8 +6,9 @@ import numpy as np
 
 from features.config import TrainingConfig
 from training.boosting import Examples, customer_folds, sample_customers
-from training.calibration import Calibration, Kind, anchored, fit_platt, isotonic, log_loss, platt
+from training.calibration import Calibration, Kind
 from training.calibration import sigmoid as propensity_of
+from training.calibration_fit import anchored, fit_platt, isotonic, log_loss, platt
 from training.dataset import CannotTrain, Dataset
 from training.ensemble import EnsembleFit, fit_ensemble, refit_ensemble
 from training.forecast import Forecast, Standpoint, typical_customer

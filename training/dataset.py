@@ -26,7 +26,7 @@ Task = Literal["churn", "clv"]
 _FEWEST_ROWS = 50
 _FEWEST_OF_A_KIND = 10
 _FEWEST_HISTORY_DAYS = 30
-_MOST_CATEGORIES = 100
+MOST_CATEGORIES = 100
 _TEST_SHARE = 0.25
 
 
@@ -287,7 +287,7 @@ def _with_categories(column: FeatureColumn, table: pa.Table) -> FeatureColumn:
     if column.kind == "numeric":
         return column
     seen = Counter(value for value in table[column.name].to_pylist() if value is not None)
-    common = sorted(seen, key=lambda value: (-seen[value], value))[:_MOST_CATEGORIES]
+    common = sorted(seen, key=lambda value: (-seen[value], value))[:MOST_CATEGORIES]
     return column.model_copy(update={"categories": tuple(sorted(common))})
 
 

@@ -16,7 +16,7 @@ from training.boosting import (
     fit_booster,
     sample_customers,
 )
-from training.calibration import platt, row_losses
+from training.calibration_fit import platt, row_losses
 from training.forecast import Forecast
 from training.glm import TWEEDIE_POWER, Objective, Vector, fit_glm
 from training.members import ForecastAlone, Linear, Member, Trees

@@ -9,8 +9,10 @@ from features.feature_contract import FeatureContract, FeatureMismatch, Matrix
 from training.calibration import Calibration
 from training.forecast import Forecast
 from training.glm import Objective, Vector
+from training.hazard import Hazard
 from training.intervals import IntervalTable
 from training.members import Member
+from training.typical import Typical
 
 _FARTHEST = 30.0
 
@@ -121,6 +123,10 @@ class Models:
     churn: ChurnModel
     orders: OrdersModel | None
     value: ValueModel | None
+    hazard: Hazard | None = None
+    """When churn comes; None for labels that have no time."""
+    typical: Typical | None = None
+    """What is usual, for the words of the reasons."""
 
     def predict(self, X: Matrix) -> Prediction:
         """Predictions for each row of `X`, alone or in a batch alike to the last bit.

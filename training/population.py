@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from training.calibration import prior_shift
+from training.calibration_fit import prior_shift
 from training.dataset import Dataset
 from training.models import ChurnModel
 

@@ -86,24 +86,28 @@ def record_run(
     report: Path,
     refusals: Sequence[str],
 ) -> Registered:
-    """Log one training run and register its models, each with the alias `challenger`.
+    """Log into the open run and register its models, each with the alias `challenger`.
 
     Each version holds the whole bundle in `bundle_files`; `mlflow.pyfunc.load_model` returns its
     predictions, by code of `training.mlflow_model` that is installed, not pickled.
     `report` is a folder of plots, tables and the card, logged whole. `refusals` are the gate's
     reasons; a version that carries any is never promoted.
+
+    Raises RegistryError when no run is open (see `training.tracked_run`).
     """
     import mlflow
 
     client = tracking(config)
     bundle = load_bundle(bundle_files)
-    with mlflow.start_run(run_name=bundle.manifest.version) as run:
-        mlflow.log_params(dict(params))
-        mlflow.log_metrics(dict(metrics))
-        mlflow.set_tags(_tags(bundle))
-        mlflow.log_text(bundle.contract.model_dump_json(indent=1), "contract.json")
-        mlflow.log_artifacts(str(report), "report")
-        versions = _register_pair(client, bundle, bundle_files, refusals)
+    run = mlflow.active_run()
+    if run is None:
+        raise RegistryError("no run is open to record in; wrap the work in `training_run`")
+    mlflow.log_params(dict(params))
+    mlflow.log_metrics(dict(metrics))
+    mlflow.set_tags(_tags(bundle))
+    mlflow.log_text(bundle.contract.model_dump_json(indent=1), "contract.json")
+    mlflow.log_artifacts(str(report), "report")
+    versions = _register_pair(client, bundle, bundle_files, refusals)
     return Registered(run.info.run_id, *versions)
 
 

@@ -1,10 +1,11 @@
 """One training run or backtest from snapshot to judged, tracked models."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from features.config import PipelineConfig
 from features.engine import configured_snapshot
@@ -30,7 +31,10 @@ from training.report import write_report
 from training.rows import NoValueModel, Rows, ValueRows, churn_rows, cutoffs_of, value_rows
 from training.stability import reseeded_overlap
 from training.suspects import refuse_suspects
+from training.tracked_run import log_trial, training_run
+from training.tuning import Trial, Watcher, tuned
 from training.verdict import Champion, Verdict, champion_rival, judge_models
+from training.when import when_notes, with_when
 
 Progress = Callable[[str, int, int], None]
 """Called with what begins, how many steps are done, and how many there are."""
@@ -82,6 +86,8 @@ class BacktestReport:
 class _Work:
     """Rows, fitted models and verdict shared by a training run and a backtest."""
 
+    config: PipelineConfig
+    """As given, with the boosting settings that a search found, where one was asked for."""
     snapshot: Snapshot
     churn: Rows
     value: ValueRows | None
@@ -96,11 +102,25 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     ones are refitted, with the same rounds, on the latest matured cutoffs. A refused challenger
     is registered all the same, with the reasons, and the champion stays.
 
+    A killed run leaves nothing behind that counts: the bundle is replaced whole, and the next run
+    marks it as killed. A search that it had begun (`training.tuning`) goes on where it was.
+
     Raises SnapshotError, NotEnoughHistory, CannotTrain, SuspectedLeak or CannotJudge with what to
-    change.
+    change, and RegistryError when another training is at work in the workspace.
     """
+    now = datetime.now(UTC)
+    version = f"run-{now:%Y%m%dT%H%M%S}"
+    with training_run(config, version):
+        return _trained(config, promote, progress, version, now)
+
+
+def _trained(
+    config: PipelineConfig, promote: bool, progress: Progress, version: str, now: datetime
+) -> TrainReport:
+    """What `train` does inside its open run."""
     step = _stepper(progress, _STEPS)
-    work = _work(config, None, step)
+    work = _work(config, None, progress, step, log_trial)
+    config = work.config
     overlap = reseeded_overlap(work.fitted.models, work.churn, config.training)
     reasons = refusals(work.verdict, config.training)
     rate = config.churn.population_rate
@@ -108,10 +128,11 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     notes = (*work.verdict.notes, *ties(work.verdict), *corrected)
     work = replace(work, verdict=replace(work.verdict, notes=notes, reason_overlap=overlap))
     step()
-    now = datetime.now(UTC)
-    info = _info(config, work, f"run-{now:%Y%m%dT%H%M%S}", now)
+    info = _info(config, work, version, now)
     models = refit_models(work.fitted, work.churn, work.value, config.training)
     models = replace(models, churn=in_population(models.churn, work.churn.refit, rate))
+    until = work.snapshot.manifest.watermark
+    models = with_when(models, work.snapshot, config, work.churn.refit, until)
     card = model_card(info, config, work.churn, work.value, work.verdict, refusals=reasons)
     folder = config.workspace / "reports" / info.version
     write_report(folder, card, work.verdict, config)
@@ -129,6 +150,7 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
         )
     promoted = promote_challenger(config) if promote and not reasons else None
     churn, value = work.verdict.churn, work.verdict.value
+    notes = (*notes, *when_notes(models))
     return TrainReport(
         registered, churn, value, work.verdict.drivers, notes, reasons, promoted, folder
     )
@@ -150,31 +172,39 @@ def backtest(
             "models on customers held back"
         )
     step = _stepper(progress, _BACKTEST_STEPS)
-    work = _work(config, cutoff, step)
+    work = _work(config, cutoff, progress, step, lambda _: None)
     step()
     version = f"backtest-{local_day(cutoff, config.zone)}"
     info = _info(config, work, version, datetime.now(UTC))
     page = model_card(info, config, work.churn, work.value, work.verdict)
     write_report(out, page, work.verdict, config)
-    bundle = write_bundle(out / "bundle", work.fitted.models, info, page)
+    models = with_when(work.fitted.models, work.snapshot, config, work.churn.train, cutoff)
+    bundle = write_bundle(out / "bundle", models, info, page)
     verdict = work.verdict
     return BacktestReport(bundle, work.churn.test, verdict.churn, verdict.value, verdict.notes, out)
 
 
-def _work(config: PipelineConfig, before: datetime | None, step: Callable[[], None]) -> _Work:
+def _work(
+    config: PipelineConfig,
+    before: datetime | None,
+    progress: Progress,
+    step: Callable[[], None],
+    log: Watcher,
+) -> _Work:
     snapshot = configured_snapshot(config)
     step()
     churn = churn_rows(snapshot, config, before)
     refuse_suspects(churn.train, config.training.allowed_features)
     step()
     value, notes = _value_or_reason(snapshot, config, churn, before)
+    config, found = tuned(config, churn.train, _watched(config, progress, log))
     step()
     fitted = fit_models(churn, value, config.training)
     step()
     champion, unfair = _champion(snapshot, config, churn, before)
     verdict = judge_models(fitted.models, churn, value, champion, config)
-    said = (*notes, *fitted.notes, *verdict.notes, *unfair)
-    return _Work(snapshot, churn, value, fitted, replace(verdict, notes=said))
+    said = (*notes, *found, *fitted.notes, *verdict.notes, *unfair)
+    return _Work(config, snapshot, churn, value, fitted, replace(verdict, notes=said))
 
 
 def _value_or_reason(
@@ -217,7 +247,7 @@ def _params(config: PipelineConfig, work: _Work) -> dict[str, object]:
     asked = {
         f"{name}.{key}": value
         for name, section in sections.items()
-        for key, value in section.model_dump(mode="json").items()
+        for key, value in _flat(section.model_dump(mode="json"))
     }
     return (
         asked
@@ -230,6 +260,26 @@ def _params(config: PipelineConfig, work: _Work) -> dict[str, object]:
             "fingerprint": work.snapshot.manifest.fingerprint,
         }
     )
+
+
+def _flat(section: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Each setting by its name, one within a section of its own as `tuning.trials`."""
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}.{inner}", part) for inner, part in value.items())
+        else:
+            yield key, value
+
+
+def _watched(config: PipelineConfig, progress: Progress, log: Watcher) -> Watcher:
+    """What is done as each trial of a search ends: log it, and show how far the search is."""
+    total = config.training.tuning.trials if config.training.tuning else 0
+
+    def watch(trial: Trial) -> None:
+        log(trial)
+        progress("tuning the boosted trees", trial.number + 1, total)
+
+    return watch
 
 
 def _stepper(progress: Progress, steps: tuple[str, ...]) -> Callable[[], None]:

@@ -13,10 +13,12 @@ from features.config import PipelineConfig, TrainingConfig
 from features.feature_contract import FeatureContract
 from features.snapshot import Snapshot
 from training.churn import fit_churn
+from training.comparison import MODEL, Estimate
 from training.dataset import CannotTrain, Dataset, build_dataset, plan_split
-from training.evaluate import MODEL, ChurnEvaluation, Estimate, judge_churn
+from training.evaluate import ChurnEvaluation, judge_churn
 from training.metrics import Counts, Vector, bootstrap
 from training.models import ChurnModel
+from training.rows import Rows
 
 BEHAVIOUR = "behaviour alone"
 SUPPORT_TABLES = frozenset(("tickets", "surveys"))
@@ -85,8 +87,9 @@ def gain_on(train: Dataset, test: Dataset, training: TrainingConfig) -> SupportG
         raise CannotTrain(
             "support can be weighed only beside behaviour; configure tickets or surveys, and orders"
         )
-    full = fit_churn(train, training).model
-    behaviour = fit_churn(_only(train, known), training).model
+    full = fit_churn(Rows(train, train, train), training).model
+    without = _only(train, known)
+    behaviour = fit_churn(Rows(without, without, without), training).model
     evaluation = judge_churn(
         test,
         {MODEL: full.predict(test.X), BEHAVIOUR: behaviour.predict(_only(test, known).X)},

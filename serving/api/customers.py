@@ -10,6 +10,7 @@ from serving.api.answers import json_answer, origin, served_now
 from serving.api.problems import Problem
 from serving.api.schemas import CustomerAnswer
 from serving.served import Served
+from serving.when import act_by_meaning, curve_points
 
 router = APIRouter()
 
@@ -18,7 +19,7 @@ router = APIRouter()
 async def get_customer(
     customer_id: str, served: Annotated[Served, Depends(served_now)]
 ) -> Response:
-    """Score, value with its interval, reasons, next step and place in the at-risk list."""
+    """Score, value with its interval, reasons, next step, churn curve and place in the list."""
     found = served.snapshot.find(customer_id)
     if found is None:
         raise Problem(
@@ -27,5 +28,8 @@ async def get_customer(
             "cutoff are scored",
             slug="unknown-customer",
         )
-    customer = {"rank": found.rank, **orjson.loads(found.score)}
+    score, language = orjson.loads(found.score), served.snapshot.about.serving.language
+    meaning = act_by_meaning(served.bundle, score["act_by"], language)
+    curve = curve_points(served.bundle, score["churn_probability"], found.features)
+    customer = {"rank": found.rank, **score, "act_by_meaning": meaning, "churn_curve": curve}
     return json_answer({**origin(served), "customer": customer})

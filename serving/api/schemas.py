@@ -1,7 +1,7 @@
 """What the API takes and gives: strict requests, documented answers."""
 
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -90,6 +90,8 @@ class ScoreAnswer(BaseModel):
     expected_orders: float | None
     value_at_risk: float
     risk_tier: Literal["high", "medium", "low"]
+    act_by: date | None
+    """The local date by which to act; null when the features came with the call."""
     reasons: list[ReasonAnswer]
     next_step: str | None
 
@@ -122,10 +124,26 @@ class RankedScore(ScoreAnswer):
     rank: int
 
 
+class CurvePoint(BaseModel):
+    """Probability of churn within so many days of the cutoff."""
+
+    days: int
+    churn_probability: float
+
+
+class CustomerScore(RankedScore):
+    """A score with what it means in time."""
+
+    act_by_meaning: str | None
+    """What the act-by date says, in the language of the scores."""
+    churn_curve: list[CurvePoint]
+    """From 7 to 180 days; it meets `churn_probability` at the churn horizon."""
+
+
 class CustomerAnswer(Origin):
     """One customer as scored in the last batch."""
 
-    customer: RankedScore
+    customer: CustomerScore
 
 
 class AtRiskAnswer(Origin):

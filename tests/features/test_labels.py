@@ -13,6 +13,7 @@ from features.given_labels import LabelError
 from features.labels import (
     ImmatureCutoff,
     churn_labels,
+    first_event_days,
     payment_failure_labels,
     value_labels,
 )
@@ -292,3 +293,48 @@ def test_a_label_without_its_table_is_refused(tmp_path: Path, make_snapshot: Any
     bought = make_snapshot(tmp_path / "orders", {"orders": [order("a", CUTOFF)]}, watermark=END)
     with pytest.raises(LabelError, match=r"map orders\.margin"):
         value_labels(bought, config(clv={"value": "margin"}), asked, 30)
+
+
+def test_the_next_purchase_is_counted_in_local_days_until_the_data_ends(
+    tmp_path: Path, make_snapshot: Any
+) -> None:
+    orders = [
+        order("at_cutoff", CUTOFF),
+        order("twice", CUTOFF + 9.5 * DAY),
+        order("twice", CUTOFF + 3.5 * DAY),
+        order("last_seen", CUTOFF + 40 * DAY - timedelta(microseconds=1)),
+        order("too_late", CUTOFF + 40 * DAY),
+        order("returned", CUTOFF + 2 * DAY, amount=-1.0, is_return=True),
+    ]
+    snapshot = make_snapshot(tmp_path, {"orders": orders}, watermark=END)
+    names = ("twice", "at_cutoff", "last_seen", "too_late", "returned")
+    asked = spine(*((name, CUTOFF) for name in names))
+    found = first_event_days(snapshot, config(), asked, CUTOFF + 40 * DAY)
+    assert found["customer_id"].to_pylist() == list(names)
+    assert found["day"].to_pylist() == [3, 0, 39, None, None]
+    assert found["seen"].to_pylist() == [40] * 5
+
+
+def test_the_first_end_by_choice_is_when_a_subscriber_left(
+    tmp_path: Path, make_snapshot: Any
+) -> None:
+    start, end = CUTOFF - 100 * DAY, CUTOFF + 20 * DAY
+    rows = [
+        period("left", "l1", start, end, "voluntary"),
+        period("failed", "f1", start, end, "payment_failure"),
+        period("came_back", "b1", start, end, "voluntary"),
+        period("came_back", "b2", end + 5 * DAY, None),
+        period("stays", "s1", start, None),
+    ]
+    snapshot = make_snapshot(tmp_path, {"subscriptions": rows}, watermark=END)
+    asked = spine(*((name, CUTOFF) for name in ("left", "failed", "came_back", "stays")))
+    told = config(label="subscription", grace_days=30)
+    found = first_event_days(snapshot, told, asked, CUTOFF + 60 * DAY)
+    assert found["day"].to_pylist() == [20, None, None, None]
+    assert churn_labels(snapshot, told, asked)["churned"].to_pylist() == [1, 0, 0, 0]
+
+
+def test_a_given_label_has_no_day(tmp_path: Path, make_snapshot: Any) -> None:
+    snapshot = make_snapshot(tmp_path, {"orders": [order("a", CUTOFF)]}, watermark=END)
+    with pytest.raises(LabelError, match="not when"):
+        first_event_days(snapshot, config(label="column", column="left"), spine(), END)

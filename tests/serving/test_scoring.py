@@ -1,6 +1,7 @@
 """Scores: tiers, value at risk and the score file."""
 
 import csv
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,21 @@ def test_without_value_models_the_propensity_orders_customers(tmp_path: Path) ->
         assert score.value_at_risk == score.churn_probability
 
 
+def test_act_by_counts_local_days_from_the_cutoff(company: Company) -> None:
+    """The cutoff, 17:00 UTC on 31 December, is the start of 1 January in Jakarta."""
+    hazard, contract = company.bundle.models.hazard, company.bundle.contract
+    assert hazard is not None
+    propensity = company.bundle.predict(company.X).propensity
+    days = hazard.act_by(propensity, company.X, contract).tolist()
+    start = date(2026, 1, 1)
+    assert [score.act_by for score in company.scores] == [start + timedelta(d) for d in days]
+
+
+def test_without_a_cutoff_there_is_no_day_to_act_by(company: Company) -> None:
+    (score,) = score_rows(company.bundle, ["a"], company.X[:1], None, company.serving)
+    assert score.act_by is None
+
+
 def test_progress_ends_at_the_number_of_customers(company: Company) -> None:
     told: list[int] = []
     ids = [str(place) for place in range(1100)]
@@ -67,6 +83,7 @@ def test_the_score_file_has_the_agreed_columns_and_full_precision(
         assert float(row["churn_probability"]) == score.churn_probability
         assert float(row["value_at_risk"]) == score.value_at_risk
         assert row["cutoff"] == "2025-12-31T17:00:00Z"
+        assert row["act_by"] == str(score.act_by)
         assert row["reason_1"] == score.reasons[0].text
 
 
@@ -75,6 +92,7 @@ def test_parquet_and_csv_hold_the_same_scores(company: Company, tmp_path: Path) 
     table = pq.read_table(tmp_path / "scores.parquet")
     assert tuple(table.column_names) == SCORE_COLUMNS
     assert table["cutoff"][0].as_py() == CUTOFF
+    assert table["act_by"].to_pylist() == [score.act_by for score in company.scores]
     assert table["clv_high"].to_pylist() == [score.clv_high for score in company.scores]
     assert table["reason_2"].to_pylist() == [
         score.reasons[1].text if len(score.reasons) > 1 else None for score in company.scores

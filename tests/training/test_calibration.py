@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training.calibration import Calibration, fit_platt, sigmoid
+from training.calibration import Calibration, sigmoid
+from training.calibration_fit import fit_platt
 
 
 def drawn(rows: int, seed: int, slope: float, intercept: float) -> tuple[np.ndarray, ...]:

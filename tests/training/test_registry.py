@@ -21,6 +21,7 @@ from training.registry import (
     rollback,
     tracking,
 )
+from training.tracked_run import training_run
 
 
 @pytest.fixture
@@ -45,14 +46,15 @@ def record(
     write_bundle(files, tiny_models(value=value), info, f"# {run}\n")
     report.mkdir()
     (report / "card.md").write_text(f"# {run}\n")
-    return record_run(
-        config,
-        files,
-        params={"rounds": 10},
-        metrics={"churn.auc": 0.8, "churn.auc_low": 0.7},
-        report=report,
-        refusals=refusals,
-    )
+    with training_run(config, run):
+        return record_run(
+            config,
+            files,
+            params={"rounds": 10},
+            metrics={"churn.auc": 0.8, "churn.auc_low": 0.7},
+            report=report,
+            refusals=refusals,
+        )
 
 
 def test_the_champion_loads_by_alias_with_unpickling_off_and_scores_as_the_bundle(

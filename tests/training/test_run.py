@@ -97,6 +97,17 @@ def test_a_learnable_shop_is_trained_tracked_and_served(tmp_path: Path) -> None:
     assert [done for _, done, _ in seen] == list(range(seen[0][2]))
 
 
+def test_the_curve_meets_the_propensity_at_the_horizon(tmp_path: Path) -> None:
+    write_snapshot(tmp_path / "snapshots", {"orders": shop(200, 1)})
+    report = backtest(config_for(tmp_path), CUTOFF, tmp_path / "out", silent)
+    hazard, X = report.bundle.models.hazard, report.customers.X
+    assert hazard is not None
+    assert (hazard.event, hazard.horizon_days) == ("return", 40)
+    propensity = report.bundle.predict(X).propensity
+    curve = hazard.curve(np.array([40.0]), propensity, X, report.bundle.contract)
+    assert np.abs(curve[:, 0] - propensity).max() < 1e-8
+
+
 def test_the_report_holds_the_card_the_comparison_and_the_pictures(tmp_path: Path) -> None:
     report = trained(tmp_path, shop(300, 1))
     names = {file.name for file in report.folder.iterdir()}

@@ -1,5 +1,7 @@
 """GET /v1/customers, /v1/models and /metrics."""
 
+import pytest
+
 from tests.serving.scored_company import Api, Company
 
 
@@ -8,9 +10,25 @@ def test_a_customer_is_shown_as_scored_with_its_place_in_the_list(
 ) -> None:
     first = api.get("/v1/at-risk?limit=1").json()["customers"][0]
     answer = api.get(f"/v1/customers/{first['customer_id']}").json()
-    assert answer["customer"] == first
+    assert answer["customer"] == {**answer["customer"], **first}
     assert answer["cutoff"] == "2025-12-31T17:00:00Z"
     assert (answer["currency"], answer["generated"]) == ("USD", True)
+
+
+def test_a_customers_churn_curve_meets_the_probability_at_the_horizon(api: Api) -> None:
+    customer = api.get("/v1/customers/c_0007").json()["customer"]
+    curve = {point["days"]: point["churn_probability"] for point in customer["churn_curve"]}
+    assert (min(curve), max(curve)) == (7, 180)
+    assert curve[90] == pytest.approx(customer["churn_probability"], abs=1e-9)
+    assert sorted(curve.values(), reverse=True) == list(curve.values())
+
+
+def test_a_customers_act_by_date_comes_with_what_it_means(api: Api) -> None:
+    customer = api.get("/v1/customers/c_0007").json()["customer"]
+    assert customer["act_by_meaning"] == (
+        f"Act by {customer['act_by']}: if the customer is silent until then, half of the chance "
+        "that they come back by themselves within 90 days is gone"
+    )
 
 
 def test_a_customer_who_was_not_scored_is_not_found(api: Api) -> None:

@@ -1,0 +1,163 @@
+"""When: a churn curve for each customer, from the propensity and a learned shape over the days."""
+
+from datetime import date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from features.feature_contract import FeatureContract, Matrix
+from features.windows import local_day
+
+Vector = npt.NDArray[np.float64]
+Days = npt.NDArray[np.int64]
+Event = Literal["return", "end"]
+
+CURVE_DAYS = (7, 14, 21, 30, 45, 60, 75, 90, 105, 120, 135, 150, 165, 180)
+"""The days after the cutoff at which a curve is shown."""
+
+ACT_BY_SHARE: dict[Event, float] = {"return": 0.5, "end": 0.25}
+"""The part of the event's chance within the horizon that has passed by the act-by day."""
+
+_RENEWAL = "subscriptions_days_to_anniversary"
+_WEEK = 7
+_LONGEST_CURVE = 180
+_CERTAIN = 1e-9
+_FAR = 3.0
+
+
+class Hazard(BaseModel):
+    """How the chance of an event spreads over the days after the cutoff.
+
+    The event is the customer's next purchase (or use) where churn is silence, and their leaving
+    where churn is the end of a subscription. Its hazard is constant within a week; its logarithm
+    runs straight between `knots` over the logarithm of the days, and the height at each knot is
+    linear in the customer's propensity and `inputs`. With C(d) the hazard summed to day d and s
+    the churn model's probability of no event within the horizon,
+
+        P(no event by day d) = s ** (C(d) / C(horizon)),
+
+    a proportional-hazards shift for each customer that makes the curve pass through the propensity.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event: Event
+    horizon_days: int
+    timezone: str
+    """In which days are counted."""
+    watched_days: int
+    """How far the customers learned from were watched; beyond it the last hazard goes on."""
+    inputs: tuple[str, ...] = ()
+    """Features on which the shape depends, beside the propensity."""
+    centre: tuple[float, ...] = (0.0,)
+    scale: tuple[float, ...] = (1.0,)
+    """Mean and spread of the propensity's log odds and of log(1 + value) of each input."""
+    knots: tuple[int, ...] = (_WEEK,)
+    """Days."""
+    log_hazard: tuple[tuple[float, ...], ...] = ((0.0, 0.0),)
+    """Knots x (constant, propensity, inputs); all 0 is a constant hazard, an exponential curve."""
+
+    def curve(
+        self, days: Vector, propensity: Vector, X: Matrix, contract: FeatureContract
+    ) -> Matrix:
+        """Churn probability of each row of `X` within each of `days`, rows x days.
+
+        Where churn is silence it falls with the days, where churn is an end it rises; at the
+        horizon it is the propensity.
+        """
+        ratio, edges = self._ratio(propensity, X, contract), self.edges
+        asked = np.column_stack([_between(edges, ratio, float(day)) for day in days])
+        no_event = self.no_event(propensity)[:, None] ** asked
+        return no_event if self.event == "return" else 1.0 - no_event
+
+    def act_by(self, propensity: Vector, X: Matrix, contract: FeatureContract) -> Days:
+        """Whole days from the cutoff by which to act, from 0 to less than the horizon.
+
+        The day on which ACT_BY_SHARE of the event's chance within the horizon has passed, and
+        no later than the subscription's next anniversary where that is a feature.
+        """
+        ratio, no_event = self._ratio(propensity, X, contract), self.no_event(propensity)
+        share = ACT_BY_SHARE[self.event]
+        wanted = np.log1p(-share * (1.0 - no_event)) / np.log(no_event)
+        # A hair more, so that rounding does not set a row alone a day before itself among others.
+        day = np.floor(_crossing(self.edges, ratio, wanted) + 1e-9)
+        if self.event == "end" and _RENEWAL in contract.names:
+            day = np.fmin(day, np.floor(X[:, contract.names.index(_RENEWAL)]))
+        return np.maximum(day, 0.0).astype(np.int64)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether no shape was learned, so that curves are exponential."""
+        return not np.any(self.log_hazard)
+
+    def act_by_dates(
+        self, propensity: Vector, X: Matrix, contract: FeatureContract, cutoff: datetime
+    ) -> list[date]:
+        """The local dates of `act_by` for rows that stand at `cutoff`."""
+        start = local_day(cutoff, ZoneInfo(self.timezone))
+        days = self.act_by(propensity, X, contract).tolist()
+        return [start + timedelta(days=day) for day in days]
+
+    @property
+    def edges(self) -> Vector:
+        """The days that bound the intervals of constant hazard, the horizon among them."""
+        end = max(_LONGEST_CURVE, self.horizon_days) + _WEEK
+        return np.array(sorted({*range(0, end, _WEEK), self.horizon_days}), dtype=np.float64)
+
+    def design(self, propensity: Vector, X: Matrix, contract: FeatureContract) -> Matrix:
+        """Rows x (1, propensity, inputs), standardised; an unknown input counts as the mean.
+
+        Beyond three spreads a row's shape is that at three: nothing was learned out there.
+        """
+        columns = [X[:, contract.names.index(name)] for name in self.inputs]
+        values = [np.log1p(np.maximum(column, 0.0)) for column in columns]
+        raw = np.column_stack([log_odds(propensity), *values])
+        standard = (raw - np.array(self.centre)) / np.array(self.scale)
+        bounded = np.clip(np.nan_to_num(standard), -_FAR, _FAR)
+        return np.column_stack([np.ones(len(raw)), bounded])
+
+    def basis(self) -> Matrix:
+        """Knots x intervals: how much of each knot's log hazard an interval has."""
+        middle, knots = np.log(self.edges[:-1] + np.diff(self.edges) / 2), np.log(self.knots)
+        return np.array([np.interp(middle, knots, height) for height in np.eye(len(knots))])
+
+    def _ratio(self, propensity: Vector, X: Matrix, contract: FeatureContract) -> Matrix:
+        """C(d) / C(horizon) at each edge, rows x edges."""
+        design = self.design(propensity, X, contract)
+        hazard = np.exp(design @ np.array(self.log_hazard).T @ self.basis())
+        summed = np.cumsum(hazard * np.diff(self.edges), axis=1)
+        at_horizon = np.flatnonzero(self.edges == self.horizon_days)
+        ratio: Matrix = np.column_stack([np.zeros(len(X)), summed]) / summed[:, at_horizon - 1]
+        return ratio
+
+    def no_event(self, propensity: Vector) -> Vector:
+        """The churn model's probability of no event within the horizon, inside (0, 1)."""
+        no_event = propensity if self.event == "return" else 1.0 - propensity
+        return np.clip(no_event, _CERTAIN, 1.0 - _CERTAIN)
+
+
+def log_odds(propensity: Vector) -> Vector:
+    """Log odds, finite even for 0 and 1."""
+    inside = np.clip(propensity, _CERTAIN, 1.0 - _CERTAIN)
+    odds: Vector = np.log(inside / (1.0 - inside))
+    return odds
+
+
+def _between(edges: Vector, heights: Matrix, day: float) -> Vector:
+    """Each row of `heights` (rows x edges) at `day`, straight between edges."""
+    place = int(np.clip(np.searchsorted(edges, day, side="right") - 1, 0, len(edges) - 2))
+    part = (day - edges[place]) / (edges[place + 1] - edges[place])
+    height: Vector = heights[:, place] + part * (heights[:, place + 1] - heights[:, place])
+    return height
+
+
+def _crossing(edges: Vector, heights: Matrix, wanted: Vector) -> Vector:
+    """The day at which each rising row of `heights` (rows x edges) reaches its `wanted`."""
+    place = np.clip((heights <= wanted[:, None]).sum(axis=1) - 1, 0, len(edges) - 2)
+    row = np.arange(len(heights))
+    low, high = heights[row, place], heights[row, place + 1]
+    days: Vector = edges[place] + np.diff(edges)[place] * (wanted - low) / (high - low)
+    return days
