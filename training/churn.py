@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from features.config import TrainingConfig
-from training.boosting import Examples, customer_folds, sample_customers
+from training.boosting import Examples, customer_folds
 from training.calibration import Calibration, Kind
 from training.calibration import sigmoid as propensity_of
 from training.calibration_fit import anchored, fit_platt, isotonic, log_loss, platt
@@ -86,11 +86,10 @@ def _proved_kind(
     if not 0 < proof.train.churned.sum() < len(proof.train):
         return None
     then = replace(basis, horizon_days=basis.learned_days)
-    earlier = proof.train.rows(sample_customers(proof.train.customer_id))
-    forecast = churn_forecast(earlier, proof.standpoint, then)
+    forecast = churn_forecast(proof.train, proof.standpoint, then)
     if forecast is None and basis.at_test is not None:
         return None
-    ensemble = refit_ensemble(fitted, _examples(earlier), forecast, training)
+    ensemble = refit_ensemble(fitted, _examples(proof.train), forecast, training)
     known = sample.cutoff <= proof.train.cutoff.max()
     before = replace(fitted, ensemble=ensemble, out_of_fold=fitted.out_of_fold[known])
     score, churned = ensemble.predict(proof.test.X), np.asarray(proof.test.churned)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from features.config import TrainingConfig
-from training.boosting import Examples, sample_customers
+from training.boosting import Examples
 from training.dataset import CannotTrain, Dataset
 from training.ensemble import EnsembleFit, fit_ensemble, refit_ensemble
 from training.forecast import Forecast, Standpoint, typical_customer
@@ -188,8 +188,7 @@ def _earlier(
     if proof is None or proof.standpoint is None:
         return None
     then = replace(basis, horizon_days=basis.learned_days, at_refit=proof.standpoint)
-    rows = proof.train.rows(sample_customers(proof.train.customer_id))
-    return _refit(fitted, rows, then, training), proof, proof.standpoint
+    return _refit(fitted, proof.train, then, training), proof, proof.standpoint
 
 
 def _forecast(

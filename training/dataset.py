@@ -25,7 +25,7 @@ Task = Literal["churn", "clv"]
 
 _FEWEST_ROWS = 50
 _FEWEST_OF_A_KIND = 10
-_FEWEST_HISTORY_DAYS = 30
+FEWEST_HISTORY_DAYS = 30
 MOST_CATEGORIES = 100
 _TEST_SHARE = 0.25
 
@@ -118,7 +118,7 @@ def _cutoffs_back_from(
 
 def _history_days(horizon_days: int) -> int:
     """Days that must lie behind a training cutoff for its features to mean something."""
-    return max(_FEWEST_HISTORY_DAYS, horizon_days // 2)
+    return max(FEWEST_HISTORY_DAYS, horizon_days // 2)
 
 
 def _too_short(

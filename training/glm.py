@@ -66,7 +66,7 @@ class Glm(BaseModel):
 
     def _terms(self, X: Matrix, places: list[int]) -> Matrix:
         scaled = _standardised(_logs(X[:, places]), np.array(self.centre), np.array(self.spread))
-        return scaled * np.array(self.coefficients)
+        return np.asarray(scaled * np.array(self.coefficients))
 
 
 def fit_glm(

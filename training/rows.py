@@ -1,5 +1,6 @@
 """The rows of a training run: what teaches each model, what judges it, what it is refitted on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -11,7 +12,9 @@ from features.labels import ImmatureCutoff, latest_matured, require_matured
 from features.snapshot import Snapshot
 from features.spine import require_usable
 from features.windows import local_day
+from training.boosting import sample_customers
 from training.dataset import (
+    FEWEST_HISTORY_DAYS,
     CannotTrain,
     Dataset,
     NotEnoughHistory,
@@ -28,7 +31,10 @@ from training.histories import standpoint
 
 @dataclass(frozen=True)
 class Proof:
-    """An earlier part of the training rows that teaches, and a later one that judges it."""
+    """An earlier part of the training rows that teaches, and a later one that judges it.
+
+    Of many earlier rows a sample of customers teaches, as in cross-validation.
+    """
 
     train: Dataset
     test: Dataset
@@ -101,7 +107,9 @@ def churn_rows(snapshot: Snapshot, config: PipelineConfig, before: datetime | No
         train if before else build_dataset(snapshot, short, split.refit, "churn", train.contract)
     )
     if not _by_orders(config):
-        return Rows(train, test, refit, Basis(learned, wanted, proof=_proof(train, learned, None)))
+        return Rows(
+            train, test, refit, Basis(learned, wanted, proof=_proof(train, learned, lambda _: None))
+        )
     basis = _basis(snapshot, config, before, (learned, wanted), train, test)
     return Rows(train, test, refit, basis)
 
@@ -154,7 +162,8 @@ def _split_or_stretch(
     except NotEnoughHistory:
         test = before or latest_matured(snapshot, wanted)
         learned = (test - snapshot.manifest.first).days // 2
-        if not _by_orders(config) or not wanted / _MOST_STRETCH <= learned < wanted:
+        shortest = max(FEWEST_HISTORY_DAYS, wanted / _MOST_STRETCH)
+        if not _by_orders(config) or not shortest <= learned < wanted:
             raise
     train = plan_split(snapshot, config, learned, test).train
     refit = train if before else plan_split(snapshot, config, learned).refit
@@ -186,7 +195,6 @@ def _basis(
     def stand(data: Dataset) -> Standpoint | None:
         return standpoint(snapshot, config, cutoffs_of(data)[-1], data.contract, data.X)
 
-    last = train.rows(train.cutoff == train.cutoff.max())
     at_test = stand(test)
     if at_test is None:
         if horizons[0] != horizons[1]:
@@ -194,22 +202,27 @@ def _basis(
                 f"the history has room for labels of {horizons[0]} days, not of {horizons[1]}, and "
                 "too few customers ordered again to stretch them; shorten the horizon"
             )
-        return Basis(*horizons, proof=_proof(train, horizons[0], None))
+        return Basis(*horizons, proof=_proof(train, horizons[0], stand))
     end = snapshot.manifest.watermark
     latest = test if before else unlabelled_rows(snapshot, config, end, train.contract)
     at_refit = at_test if before else stand(latest) if len(latest) else at_test
-    return Basis(*horizons, at_test, at_refit or at_test, _proof(train, horizons[0], stand(last)))
+    return Basis(*horizons, at_test, at_refit or at_test, _proof(train, horizons[0], stand))
 
 
-def _proof(train: Dataset, learned: int, at_last: Standpoint | None) -> Proof | None:
+def _proof(
+    train: Dataset, learned: int, stand: Callable[[Dataset], Standpoint | None]
+) -> Proof | None:
     """Rows whose label windows end by the last training cutoff, and the rows at it."""
-    last = train.cutoff.max()
+    last = train.cutoff == train.cutoff.max()
     # Rounded, as clocks that go forward or back make a local day shorter or longer.
-    days = ((last - train.cutoff) / np.timedelta64(1, "D")).round()
-    earlier = days >= learned
-    if not earlier.any():
+    days = ((train.cutoff.max() - train.cutoff) / np.timedelta64(1, "D")).round()
+    earlier = np.flatnonzero(days >= learned)
+    if not len(earlier):
         return None
-    return Proof(train.rows(earlier), train.rows(train.cutoff == last), at_last)
+    # A sample, as a copy of every row would be as large as the rows themselves.
+    teaching = train.rows(earlier[sample_customers(train.customer_id[earlier])])
+    judging = train.rows(last)
+    return Proof(teaching, judging, stand(judging))
 
 
 def cutoffs_of(data: Dataset) -> tuple[datetime, ...]:
