@@ -110,9 +110,17 @@ def test_value_that_cannot_be_stretched_is_no_value_model(tmp_path: Path) -> Non
         value_rows(snapshot, config(60, clv=100), contract)
 
 
-def test_a_label_of_less_than_thirty_days_is_not_stretched(tmp_path: Path) -> None:
-    with pytest.raises(NotEnoughHistory, match="the longest horizon that fits is"):
+def test_a_label_with_less_than_thirty_days_behind_it_is_not_stretched(tmp_path: Path) -> None:
+    """Judged on day 55: labels of 27 days would have 28 days behind them."""
+    with pytest.raises(NotEnoughHistory, match="a horizon of 75 days judged at 2024-02-25"):
         churn_rows(young(tmp_path), config(75))
+
+
+def test_a_label_is_stretched_threefold_at_most(tmp_path: Path) -> None:
+    """Judged on day 65: labels of 32 days make 95 of it, and not 97."""
+    assert churn_rows(young(tmp_path / "a", days=160), config(95)).basis.learned_days == 32
+    with pytest.raises(NotEnoughHistory, match="a horizon of 97 days judged at"):
+        churn_rows(young(tmp_path / "b", days=162), config(97))
 
 
 def test_only_orders_are_stretched(tmp_path: Path) -> None:
@@ -125,6 +133,23 @@ def test_only_orders_are_stretched(tmp_path: Path) -> None:
     snapshot = write_snapshot(tmp_path, tables, watermark=FIRST + 130 * DAY)
     with pytest.raises(NotEnoughHistory, match="horizon of 60 days judged at"):
         churn_rows(snapshot, config(60, activity="events"))
+
+
+def test_earlier_rows_prove_and_the_last_cutoff_judges(tmp_path: Path) -> None:
+    """260 days, horizon 60: learned on days 132, 136 and 140 there is no proof; every 60 days
+    there is, by the rows whose labels end by the last cutoff."""
+    snapshot = young(tmp_path, days=260)
+    near = churn_rows(snapshot, config(60))
+    assert near.basis.learned_days == 60
+    assert near.basis.proof is None
+    apart = config(60).training.model_copy(update={"cutoff_every_days": 60, "cutoffs": 2})
+    far = churn_rows(snapshot, config(60).model_copy(update={"training": apart}))
+    proof = far.basis.proof
+    assert proof is not None
+    assert set(proof.train.cutoff.tolist()) == {(FIRST + 80 * DAY).replace(tzinfo=None)}
+    assert set(proof.test.cutoff.tolist()) == {(FIRST + 140 * DAY).replace(tzinfo=None)}
+    assert proof.standpoint is not None
+    assert proof.standpoint.X is proof.test.X
 
 
 def test_a_backtest_stretches_from_what_lies_before_it(tmp_path: Path) -> None:
