@@ -15,7 +15,7 @@ from tests.training.buyers import CONTRACT, buyers, forecast_of
 from training.boosting import Examples
 from training.bundle import Bundle, BundleError, load_bundle, write_bundle
 from training.bundle_files import misfit, model_texts, read_models, wanted_files
-from training.calibration import isotonic
+from training.calibration_fit import isotonic
 from training.ensemble import FITS, fit_ensemble
 from training.glm import Objective
 from training.intervals import fit_intervals
