@@ -142,7 +142,7 @@ def _parts(
 
 @contextmanager
 def _one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Queries on so few rows have little to share, and cost a third less on one thread."""
+    """Queries on so few rows have little to share, and cost a quarter less on one thread."""
     connection.execute("SET threads = 1")
     try:
         yield
