@@ -20,8 +20,10 @@ from features.aggregates import (
     Until,
     aggregates,
     company_numbers,
+    of_company,
 )
 from features.declare import Feature
+from features.seen import is_recent, seen, seen_rows, visible
 from features.standpoint import Standpoint
 
 __all__ = ["Standpoint", "company_numbers_of", "company_query", "features_query", "sources_of"]
@@ -50,7 +52,7 @@ def features_query(
     columns = [*(f"s.{key}" for key in keys), *parts.formulas]
     joins = [f"LEFT JOIN {name} ON {name}.asked = s.place" for name in parts.customers]
     joins += [f"CROSS JOIN {name}" for name in parts.company]
-    queries = _named_queries({**parts.customers, **parts.company})
+    queries = _named_queries({**parts.rows, **parts.customers, **parts.company})
     return "\n".join(
         [
             f"WITH {queries}" if queries else "",
@@ -65,9 +67,11 @@ def features_query(
 class QueryParts:
     """A features query taken apart: formulas over the columns of other queries, side by side."""
 
+    rows: Mapping[str, str]
+    """Name to SQL with the rows of one source that the customers in `spine` show."""
     customers: Mapping[str, str]
-    """Name to SQL with a row for each place of `spine` whose customer has rows: asked (the
-    place), then numbers."""
+    """Name to SQL over `rows` with a row for each place of `spine` whose customer has rows:
+    asked (the place), then numbers."""
     company: Mapping[str, str]
     """Name to SQL with one row of numbers of the whole company."""
     formulas: Sequence[str]
@@ -79,12 +83,10 @@ def query_parts(features: Sequence[Feature], cutoff: datetime, zone: ZoneInfo) -
     stand = Standpoint(cutoff, zone)
     blocks, shares = _blocks(features), _shares(features)
     names = {**_names(blocks), **_share_names(shares)}
+    own = {name: parts for name, parts in blocks.items() if not _is_company(parts)}
     return QueryParts(
-        customers={
-            name: _block(name, parts, stand)
-            for name, parts in blocks.items()
-            if not _is_company(parts)
-        },
+        rows=seen_rows(own.values(), stand),
+        customers={name: _block(name, parts, stand) for name, parts in own.items()},
         company=_company_queries(blocks, shares, stand),
         formulas=[f"{_formula(f.formula, names)} AS f{i}" for i, f in enumerate(features)],
     )
@@ -138,21 +140,9 @@ def _blocks(features: Sequence[Feature]) -> dict[str, list[Aggregate]]:
     for part in dict.fromkeys(parts):
         key = f"_by_{part.column}" if part.how in BY_KEY else ""
         whose = "_company" if part.scope == "company" else ""
-        reach = "_recent" if _is_recent(part) else ""
+        reach = "_recent" if is_recent(part) else ""
         blocks.setdefault(part.source.name + key + whose + reach, []).append(part)
     return blocks
-
-
-def _is_recent(part: Aggregate) -> bool:
-    """Whether rows before the window cannot matter; a window on a late time may reach them."""
-    return part.days is not None and part.time == "ts"
-
-
-def _reach(parts: Iterable[Aggregate]) -> int | None:
-    """The days of history that the aggregates need; None for all."""
-    days = [part.days if _is_recent(part) else None for part in parts]
-    known = [each for each in days if each is not None]
-    return max(known) if known and len(known) == len(days) else None
 
 
 def _is_company(parts: Sequence[Aggregate]) -> bool:
@@ -167,9 +157,9 @@ def _names(blocks: Mapping[str, Sequence[Aggregate]]) -> Names:
 
 def _block(name: str, parts: Sequence[Aggregate], stand: Standpoint) -> str:
     """One level of conditional aggregates over the rows a source shows at the cutoff."""
-    rows = _visible(parts[0].source, stand, _reach(parts), everyone=_is_company(parts))
+    rows = f"({visible(parts, stand)}) r" if _is_company(parts) else seen(parts)
     if parts[0].how in BY_KEY:
-        rows = _by_key(parts, rows, stand)
+        rows = f"({_by_key(parts, stand)}) r"
         columns = [_over_keys(part, i, stand) for i, part in enumerate(parts)]
     else:
         columns = [aggregate_sql(part, stand) for part in parts]
@@ -179,11 +169,11 @@ def _block(name: str, parts: Sequence[Aggregate], stand: Standpoint) -> str:
         for part, column in zip(parts, columns, strict=True)
     ]
     if _is_company(parts):
-        return f"SELECT {SEPARATOR.join(named)}\nFROM ({rows}) r"
-    return f"SELECT {SEPARATOR.join(['asked', *named])}\nFROM ({rows}) r GROUP BY asked"
+        return f"SELECT {SEPARATOR.join(named)}\nFROM {rows}"
+    return f"SELECT {SEPARATOR.join(['asked', *named])}\nFROM {rows} GROUP BY asked"
 
 
-def _by_key(parts: Sequence[Aggregate], rows: str, stand: Standpoint) -> str:
+def _by_key(parts: Sequence[Aggregate], stand: Standpoint) -> str:
     """One row per customer and value of the key: when it was last seen, and how often."""
     key = parts[0].column
     counts = [
@@ -192,7 +182,7 @@ def _by_key(parts: Sequence[Aggregate], rows: str, stand: Standpoint) -> str:
         if not _asks_when_last_seen(part)
     ]
     return (
-        f"SELECT asked, {key}, max(ts) AS ts{''.join(counts)} FROM ({rows}) v "
+        f"SELECT asked, {key}, max(ts) AS ts{''.join(counts)} FROM {seen(parts)} "
         f"WHERE {key} IS NOT NULL GROUP BY asked, {key}"
     )
 
@@ -208,33 +198,6 @@ def _over_keys(part: Aggregate, place: int, stand: Standpoint) -> str:
 def _asks_when_last_seen(part: Aggregate) -> bool:
     """Whether a value counts exactly when its last row lies in the window."""
     return part.how == "distinct" and not part.where and not part.until
-
-
-def _visible(
-    source: Source, stand: Standpoint, reach: int | None, *, everyone: bool = False
-) -> str:
-    """The source's rows as they stood at the cutoff: later ones gone, late columns hidden.
-
-    Only those of the last `reach` days, unless that is None.
-    """
-    now = stand.at(source)
-    columns = [_shown(source, name, now) for name in source.columns]
-    extra = [] if source.place in ("ts", *source.columns) else [f"f.{source.place}"]
-    who = "f.customer_id" if everyone else "s.place AS asked"
-    asked = "" if everyone else " JOIN spine s ON s.customer_id = f.customer_id"
-    since = "" if reach is None else f" AND f.ts >= {stand.at(source, reach)}"
-    return (
-        f"SELECT {', '.join([who, 'f.ts', *extra, *columns])} "
-        f"FROM facts_{source.name} f{asked} WHERE f.ts < {now}{since}"
-    )
-
-
-def _shown(source: Source, name: str, now: int) -> str:
-    times = source.known_at.get(name, ())
-    if not times:
-        return f"f.{name}"
-    known = " AND ".join(f"f.{time} < {now}" for time in times)
-    return f"CASE WHEN {known} THEN f.{name} END AS {name}"
 
 
 def _shares(features: Iterable[Feature]) -> dict[str, list[Level]]:
@@ -256,8 +219,8 @@ def _share_names(shares: Mapping[str, Sequence[Level]]) -> Names:
 
 
 def _share_query(name: str, levels: Sequence[Level], stand: Standpoint) -> str:
-    reach = _reach(part for level in levels for part in (level.hits, level.trials))
-    rows = _visible(levels[0].trials.source, stand, reach, everyone=True)
+    parts = [of_company(part) for level in levels for part in (level.hits, level.trials)]
+    rows = visible(parts, stand)
     columns = [
         f"level{i} AS {name}_level{i}, likeness{i} AS {name}_likeness{i}"
         for i in range(len(levels))
