@@ -30,11 +30,17 @@ class AtRiskSummary:
 
 
 def rank_scores(scores: Sequence[Score]) -> list[int]:
-    """Positions of `scores` in at-risk order: highest value at risk first, ties by customer id."""
-    return sorted(
-        range(len(scores)),
-        key=lambda place: (-scores[place].value_at_risk, scores[place].customer_id),
-    )
+    """Positions of `scores` in at-risk order: highest value at risk first, ties by customer id.
+
+    Customers of the low tier come after all others: a large customer who will stay anyway can
+    have more value at risk than a small one who is leaving, but needs no call.
+    """
+
+    def place_of(place: int) -> tuple[bool, float, str]:
+        score = scores[place]
+        return score.risk_tier == "low", -score.value_at_risk, score.customer_id
+
+    return sorted(range(len(scores)), key=place_of)
 
 
 def summarise(ranked: Sequence[Score], currency: str, *, generated: bool) -> AtRiskSummary:

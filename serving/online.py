@@ -36,7 +36,6 @@ CREATE TABLE ranking (
     value_at_risk REAL NOT NULL
 );
 CREATE TABLE customers (rank INTEGER PRIMARY KEY, features BLOB NOT NULL, score BLOB NOT NULL);
-CREATE INDEX ranking_by_value ON ranking (value_at_risk, rank);
 """
 
 
@@ -202,10 +201,6 @@ def _where(filters: ListFilter) -> tuple[list[str], list[Any]]:
         clauses.append("churn_probability >= ?")
         values.append(filters.min_probability)
     if filters.min_value is not None:
-        # The list falls with value at risk, so a smallest value is a last rank.
-        clauses.append(
-            "rank <= (SELECT rank FROM ranking WHERE value_at_risk >= ?"
-            " ORDER BY value_at_risk, rank DESC LIMIT 1)"
-        )
+        clauses.append("value_at_risk >= ?")
         values.append(filters.min_value)
     return clauses, values

@@ -121,7 +121,7 @@ def _trained(
     step = _stepper(progress, _STEPS)
     work = _work(config, None, progress, step, log_trial)
     config = work.config
-    overlap = reseeded_overlap(work.fitted.models, work.churn, config.training)
+    overlap = reseeded_overlap(work.fitted.churn, work.churn, config.training)
     reasons = refusals(work.verdict, config.training)
     rate = config.churn.population_rate
     corrected = population_notes(work.churn.refit, rate)

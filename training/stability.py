@@ -1,11 +1,12 @@
 """Whether the reasons behind a score would be the same had the model been fitted by other luck."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from features.config import TrainingConfig
 from features.feature_contract import Matrix
-from training.churn import fit_churn
-from training.models import Models
+from training.churn import ChurnFit, refit_churn
 from training.rows import Rows
 
 _SHOWN = 3
@@ -20,15 +21,19 @@ def reason_overlap(first: Matrix, second: Matrix, shown: int = _SHOWN) -> float:
     return float((_largest(first, shown) & _largest(second, shown)).sum(axis=1).mean() / shown)
 
 
-def reseeded_overlap(models: Models, churn: Rows, training: TrainingConfig) -> float:
-    """Overlap of the reasons of `models` on test rows with those of a fit from another seed.
+def reseeded_overlap(fitted: ChurnFit, churn: Rows, training: TrainingConfig) -> float:
+    """Overlap of the reasons of `fitted` on test rows with those of a fit from another seed.
 
-    Only the churn model is fitted again, on the same training rows.
+    The churn model is fitted again on the same training rows, with the same rounds and weights.
     """
     other = training.model_copy(update={"seed": training.seed + 1})
-    again = fit_churn(churn, other).model
+    again = refit_churn(
+        fitted, churn.train, replace(churn.basis, at_refit=churn.basis.at_test), other
+    )
     rows = churn.test.X[:: max(1, len(churn.test) // _EXPLAINED_ROWS)]
-    return reason_overlap(models.contributions(rows), again.ensemble.contributions(rows))
+    return reason_overlap(
+        fitted.model.ensemble.contributions(rows), again.ensemble.contributions(rows)
+    )
 
 
 def _largest(contributions: Matrix, shown: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
