@@ -19,8 +19,8 @@ from training.members import booster_names
 FOLDS = 5
 _HASHES = 2**32
 _CROSS_ROWS = 60_000
-_MOST_ROUNDS = 600
-_PATIENCE = 40
+_MOST_ROUNDS = 400
+_PATIENCE = 30
 
 
 @dataclass(frozen=True)

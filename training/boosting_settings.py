@@ -11,7 +11,7 @@ METRIC = {"binary": "binary_logloss", "tweedie": "tweedie", "poisson": "poisson"
 def default_boosting(rows: int) -> BoostingConfig:
     """Shallow trees that suit most companies; smaller still with few rows to learn from."""
     return BoostingConfig(
-        learning_rate=0.04,
+        learning_rate=0.06,
         num_leaves=15 if rows >= 2000 else 7,
         min_data_in_leaf=min(50, max(5, rows // 100)),
         feature_fraction=0.7,

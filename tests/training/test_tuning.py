@@ -127,5 +127,5 @@ def test_rows_without_labels_are_refused(tmp_path: Path) -> None:
 def test_given_settings_have_the_last_word_over_the_defaults() -> None:
     training = TrainingConfig(boosting=BoostingConfig(num_leaves=31))
     settings = boosting_settings("tweedie", 500, training)
-    assert (settings["num_leaves"], settings["learning_rate"]) == (31, 0.04)
+    assert (settings["num_leaves"], settings["learning_rate"]) == (31, 0.06)
     assert (settings["min_data_in_leaf"], settings["metric"]) == (5, "tweedie")
