@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
@@ -20,10 +21,13 @@ class BundlePredictions(PythonModel):  # type: ignore[misc]
         """Read and verify the bundle among the version's files."""
         self.bundle = load_bundle(Path(context.artifacts["bundle"]))
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:  # noqa: ARG002
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> pd.DataFrame:
         """One row each: churn_probability, expected_orders, clv, clv_low and clv_high."""
-        import pandas as pd
-
         X = np.asarray(model_input[self.bundle.contract.names], dtype=np.float64)
         found = self.bundle.predict(X)
         return pd.DataFrame(

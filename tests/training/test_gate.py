@@ -264,7 +264,7 @@ def reasons(seed: int, *, knowing: bool) -> tuple[str, ...]:
     """The gate's reasons against a model fitted and judged on made customers."""
     train = customers(seed, knowing=knowing)
     rows = Rows(train, customers(seed + 1000, knowing=knowing), train)
-    models = fit_models(train, None, CONFIG.training).models
+    models = fit_models(rows, None, CONFIG.training).models
     return refusals(judge_models(models, rows, None, None, CONFIG), CONFIG.training)
 
 
