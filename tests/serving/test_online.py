@@ -56,7 +56,7 @@ def test_pages_hold_exactly_the_customers_that_pass_the_filters_in_order(
             and (filters.min_value is None or s.value_at_risk >= filters.min_value)
             and (filters.min_probability is None or s.churn_probability >= filters.min_probability)
         ),
-        key=lambda s: (-s.value_at_risk, s.customer_id),
+        key=lambda s: (s.risk_tier == "low", -s.value_at_risk, s.customer_id),
     )
     read: list[tuple[int, bytes]] = []
     while page := snapshot.page(filters, read[-1][0] if read else 0, 7):
