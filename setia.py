@@ -10,6 +10,7 @@ import typer
 
 from features.config import PipelineConfig, load_config
 from features.windows import cutoff_from
+from setia_keys import app as keys_app
 from setia_steps import (
     become_server,
     prove_no_leak,
@@ -36,6 +37,8 @@ app = typer.Typer(
     "`setia demo` shows the whole loop on a generated company; `setia init --orders FILE` "
     "starts with your own.",
 )
+
+app.add_typer(keys_app, name="keys")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration to use.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]

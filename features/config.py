@@ -187,6 +187,8 @@ class PipelineConfig(Section):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     timezone: str = "UTC"
     workspace: Path = Path("var")
+    operations_url: str | None = None
+    """postgresql://… that takes the place of `setia.db` in the workspace, for several machines."""
     engine: Literal["duckdb", "spark"] = "duckdb"
     spark: SparkConfig = SparkConfig()
     memory_limit: Annotated[str, Field(pattern=r"^[0-9]+ ?[MGT]B$")] | None = None

@@ -42,11 +42,14 @@ class Server:
                 return
         pytest.fail(f"the server ended before it said {text!r}:\n{self.log}")
 
-    def ask(self, method: str, path: str, body: object = None) -> tuple[HTTPResponse, bytes]:
+    def ask(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[HTTPResponse, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             text = json.dumps(body) if body is not None else None
-            connection.request(method, path, text, {"content-type": "application/json"})
+            sent = {"content-type": "application/json", **(headers or {})}
+            connection.request(method, path, text, sent)
             response = connection.getresponse()
             return response, response.read()
         finally:

@@ -14,10 +14,13 @@ MEDIA_TYPE = "application/problem+json"
 
 _TITLES = {
     400: "The request cannot be read",
+    401: "An API key is needed",
+    403: "The API key does not open this",
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
     408: "The request body did not arrive in time",
+    409: "The same request is running",
     410: "The list has been replaced",
     413: "The request body is too large",
     415: "Unsupported media type",
@@ -58,13 +61,19 @@ class Problem(Exception):
     """An answer that is a problem: HTTP status, what is wrong and what to do about it."""
 
     def __init__(
-        self, status: int, detail: str, errors: Sequence[FieldError] = (), slug: str | None = None
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        slug: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = list(errors)
         self.slug = slug
+        self.headers = dict(headers or {})
 
 
 def problem_response(
@@ -81,7 +90,7 @@ def problem_response(
     )
     content: dict[str, Any] = document.model_dump(exclude_defaults=not problem.errors)
     body = orjson.dumps({"type": document.type, **content})
-    return Response(body, problem.status, dict(headers or {}), MEDIA_TYPE)
+    return Response(body, problem.status, {**problem.headers, **(headers or {})}, MEDIA_TYPE)
 
 
 def plain_problem(status: int) -> Problem:
