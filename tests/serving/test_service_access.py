@@ -88,6 +88,7 @@ def test_a_key_made_or_revoked_counts_within_seconds(
         began = time.monotonic()
         while ask(servers[0], token)[0] != status:
             assert time.monotonic() - began < 10
+            time.sleep(0.1)
         return time.monotonic() - began
 
     assert seconds_until(200) < 5
