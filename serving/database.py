@@ -145,8 +145,8 @@ class Database:
     def writing(self, *, durable: bool = True) -> Iterator[Connection]:
         """A transaction that writes, committed when the block ends without an error.
 
-        Once committed it survives a loss of power; without `durable`, on SQLite, only the end of
-        the process, which is many times cheaper. Raises DatabaseError when it cannot.
+        Once committed it survives a loss of power; without `durable`, which does not wait for
+        the disk, perhaps only the end of the process. Raises DatabaseError when it cannot.
         """
         self._prepare()
         with self._transaction("write" if durable else "soon") as connection:
@@ -220,7 +220,9 @@ def _postgres(given: str) -> Engine:
             f"operations_url is of {url.get_backend_name()}; only PostgreSQL can take the place "
             f"of {FILE} in the workspace"
         )
-    return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    event.listen(engine, "begin", _postgres_begin)
+    return engine
 
 
 def _sqlite(file: Path) -> Engine:
@@ -241,3 +243,8 @@ def _sqlite_connected(connection: Any, _record: object) -> None:
 def _sqlite_begin(connection: Connection) -> None:
     for statement in _SQLITE_BEGIN[connection.get_execution_options()["setia_kind"]]:
         connection.exec_driver_sql(statement)
+
+
+def _postgres_begin(connection: Connection) -> None:
+    if connection.get_execution_options()["setia_kind"] == "soon":
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")

@@ -34,6 +34,7 @@ _DETAILS = {
     404: "nothing is served at this path; GET /v1/openapi.json lists what is",
     405: "this path takes other methods; the Allow header lists them",
     500: "the failure is logged under the request id; send that id when you report it",
+    504: "no answer takes so long unless too much is asked; ask for fewer customers in one call",
     503: "scores are not loaded; GET /v1/models says what is missing and which command makes it",
 }
 
