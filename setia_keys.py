@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.config import load_config
+from setia_options import CONFIG, ConfigFile, Json
 from setia_terminal import Terminal
 
 if TYPE_CHECKING:
@@ -17,11 +18,8 @@ app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="The keys that open the prediction API."
 )
 
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration to use.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
 Lifetime = Annotated[int, typer.Option("--days", min=1, max=3650, help="Days until it expires.")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The id that `setia keys list` shows.")]
-CONFIG = Path("pipeline.yaml")
 
 
 @app.command()
