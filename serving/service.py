@@ -17,7 +17,7 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 import bentoml
 
 from serving.api.access_log import start_access_log
-from serving.api.app import admit, create_app, install, observe
+from serving.api.app import admit, create_app, done_once, install, observe
 from serving.api.guard import Guard
 
 if TYPE_CHECKING:
@@ -64,3 +64,4 @@ class Setia:
 Setia.add_asgi_middleware(  # type: ignore[attr-defined]
     Guard, observe=partial(observe, app), admit=partial(admit, app)
 )
+Setia.add_asgi_middleware(done_once, of=app)  # type: ignore[attr-defined]

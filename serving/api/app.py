@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from serving.api.access_log import log_answer
 from serving.api.idempotency import IdempotentApp
@@ -62,7 +62,6 @@ def create_app() -> FastAPI:
         responses={"default": {"model": ProblemDocument, "description": "A problem (RFC 9457)"}},
     )
     install_problems(app)
-    app.add_middleware(IdempotentApp)
     return app
 
 
@@ -95,6 +94,11 @@ async def admit(app: FastAPI, scope: Scope) -> list[tuple[bytes, bytes]]:
     """Let a request to `app` pass, as `Access.admit` does."""
     access: Access = app.state.access
     return await access.admit(scope)
+
+
+def done_once(app: ASGIApp, of: FastAPI) -> ASGIApp:
+    """`app` with writes that carry an idempotency key done once, as `of` remembers them."""
+    return IdempotentApp(app, lambda: of.state.kept_answers)
 
 
 def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:

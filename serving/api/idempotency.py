@@ -6,23 +6,24 @@ After draft-ietf-httpapi-idempotency-key-header-07.
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 from fastapi import Header, Request
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.api.problems import Problem, problem_response
+from serving.api.problems import Problem
 
 if TYPE_CHECKING:
     from serving.api.kept_answers import KeptAnswers
 
-_HEADER = "idempotency-key"
+_HEADER = b"idempotency-key"
 _METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SHAPE = re.compile(r'"?([\x21\x23-\x7e]{1,255}?)"?')
 _NOT_KEPT = frozenset({408, 429})
@@ -70,35 +71,31 @@ async def idempotency_key(
 
 
 class IdempotentApp:
-    """ASGI middleware: a write that carries an idempotency key is done once.
+    """ASGI middleware inside the guard: a write that carries an idempotency key is done once.
 
-    Its answers are kept in the application's `state.kept_answers`. The body must arrive as one
-    message.
+    `kept` gives what keeps the answers. The body must arrive as one message. Raises Problem,
+    which the guard answers with.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, kept: "Callable[[], KeptAnswers]") -> None:
         self.app = app
+        self._kept = kept
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["method"] not in _METHODS:
-            await self.app(scope, receive, send)
-            return
-        given = Headers(scope=scope).get(_HEADER)
+        writes = scope["type"] == "http" and scope["method"] in _METHODS
+        given = _given(scope) if writes else None
         if given is None:
             await self.app(scope, receive, send)
-            return
-        try:
-            await _once(self.app, scope, receive, send, given)
-        except Problem as problem:
-            said = problem_response(problem, str(scope.get("setia.request_id", "")))
-            await said(scope, receive, send)
+        else:
+            await _once(self.app, scope, receive, send, given, self._kept())
 
 
-async def _once(app: ASGIApp, scope: Scope, receive: Receive, send: Send, given: str) -> None:
+async def _once(
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, given: str, store: "KeptAnswers"
+) -> None:
     from serving.database import DatabaseError
 
-    store: KeptAnswers = scope["app"].state.kept_answers
     message = await receive()
     asked = _asked(scope, given, message["body"])
     try:
@@ -161,6 +158,11 @@ def _again(message: Message, receive: Receive) -> Receive:
     return replay
 
 
+def _given(scope: Scope) -> str | None:
+    values = [value for name, value in scope["headers"] if name == _HEADER]
+    return values[0].decode("latin-1") if values else None
+
+
 def _asked(scope: Scope, given: str, body: bytes) -> Asked:
     match = _SHAPE.fullmatch(given)
     if match is None:
@@ -170,7 +172,7 @@ def _asked(scope: Scope, given: str, body: bytes) -> Asked:
             slug="idempotency-key-invalid",
         )
     key = scope.get("setia.key")
-    request = f"{scope['method']} {scope['path']}"
+    request = f"{scope['method']} {quote(scope['path'])}"
     said = [scope["query_string"], Headers(scope=scope).get("accept", "").encode(), body]
     digest = sha256(b"\0".join([request.encode(), *said])).hexdigest()
     return Asked(key.id if key else _NOBODY, match[1], request[:300], digest)

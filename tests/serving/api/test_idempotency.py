@@ -133,6 +133,11 @@ def test_what_failed_on_our_side_may_be_tried_again(ledger: Ledger, status: int)
     assert ledger.done == 2
 
 
+def test_a_path_of_odd_characters_is_no_trouble(ledger: Ledger) -> None:
+    for path in ("/v1/%00", "/v1/%ff", "/v1/" + "x" * 3_000):
+        assert ledger.post(path, json={}, headers={"idempotency-key": path[:99]}).status_code == 404
+
+
 def test_a_refusal_is_an_answer_too(ledger: Ledger) -> None:
     ledger.statuses = [404]
     assert [ledger.write("k-1", {}).status_code for _ in range(2)] == [404, 404]
