@@ -105,9 +105,8 @@ def history_of(X: Matrix, names: Sequence[str]) -> History:
     As in the papers, a history ends with the day before the cutoff, so T is a day less than the
     days since the first order.
     """
-    frequency, recency, since_first, mean_value = (
-        np.nan_to_num(X[:, names.index(name)]) for name in INPUTS
-    )
+    known = X[:, [names.index(name) for name in INPUTS]].T
+    frequency, recency, since_first, mean_value = np.where(np.isfinite(known), known, 0.0)
     T = np.maximum(since_first - 1.0, recency)
     return History(frequency, recency, T, frequency + 1.0, mean_value)
 

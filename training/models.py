@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Ensemble:
         if not len(X):
             return np.empty(X.shape)
         explained = (
-            self.forecast.explained(X, self.contract.names) if self.forecast else np.zeros(X.shape)
+            self.forecast.explained(X, self._names) if self.forecast else np.zeros(X.shape)
         )
         added = np.zeros(X.shape)
         for family, member in self.members.items():
@@ -60,7 +61,11 @@ class Ensemble:
     def _offsets(self, X: Matrix) -> tuple[Vector, Vector]:
         if self.forecast is None:
             return np.zeros(len(X)), np.zeros(len(X))
-        return self.forecast.offsets(X, self.contract.names)
+        return self.forecast.offsets(X, self._names)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return self.contract.names
 
 
 @dataclass(frozen=True)
