@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -67,6 +67,9 @@ class Score:
     """The local date by which to act; None for labels or features without a time."""
     reasons: tuple[Reason, ...] = ()
     next_step: str | None = None
+
+
+_RECORDED = [field.name for field in fields(Score) if field.name != "cutoff"]
 
 
 def score_rows(
@@ -149,8 +152,8 @@ def _explained(
 
 def score_record(score: Score) -> dict[str, Any]:
     """The score as the API and the online snapshot hold it; the cutoff is said once, beside it."""
-    record = asdict(score)
-    del record["cutoff"]
+    record: dict[str, Any] = {name: getattr(score, name) for name in _RECORDED}
+    record["reasons"] = [asdict(reason) for reason in score.reasons]
     return record
 
 

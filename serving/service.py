@@ -14,7 +14,7 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import bentoml
 
-from serving.api.app import create_app, install, observe
+from serving.api.app import create_app, hot_routes, install, observe
 from serving.api.guard import Guard
 
 if TYPE_CHECKING:
@@ -50,3 +50,4 @@ class Setia:
 
 
 Setia.add_asgi_middleware(Guard, observe=partial(observe, app))  # type: ignore[attr-defined]
+Setia.add_asgi_middleware(hot_routes, of=app)  # type: ignore[attr-defined]

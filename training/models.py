@@ -50,9 +50,7 @@ class Ensemble:
         """What each feature adds to the log odds, rows x features, without the constant."""
         if not len(X):
             return np.empty(X.shape)
-        explained = (
-            self.forecast.explained(X, self._names) if self.forecast else np.zeros(X.shape)
-        )
+        explained = self.forecast.explained(X, self._names) if self.forecast else np.zeros(X.shape)
         added = np.zeros(X.shape)
         for family, member in self.members.items():
             added = added + self.weights[family] * member.contributions(X, explained)

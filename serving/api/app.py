@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from serving.api.problems import MEDIA_TYPE, ProblemDocument, install_problems
 
@@ -67,6 +67,13 @@ def install(app: FastAPI, workspace: Path) -> "Shelf":
     app.state.metrics = Metrics()
     _refresh(shelf, app.state.metrics)
     return shelf
+
+
+def hot_routes(app: ASGIApp, of: FastAPI) -> ASGIApp:
+    """`app` with the hot routes of `of` answered before it, made in the workers only."""
+    from serving.api.hot import HotRoutes
+
+    return HotRoutes(app, lambda: of.state.shelf)
 
 
 def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:

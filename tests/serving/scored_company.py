@@ -74,7 +74,8 @@ def publish(company: Company, now: datetime = NOW) -> None:
     order = rank_scores(company.scores)
     about = about_scores(company.bundle, CUTOFF, len(order), company.serving, now)
     ranked = [company.scores[place] for place in order]
-    write_online(company.workspace / "scores" / "online.db", about, ranked, company.X[order])
+    path = company.workspace / "scores" / "online.db"
+    write_online(path, company.bundle, about, ranked, company.X[order])
 
 
 class Api:
