@@ -93,13 +93,13 @@ class AsItComes:
     def __init__(self) -> None:
         self.served = load_served(WORKSPACE)
 
-    @bentoml.api
+    @bentoml.api  # type: ignore[untyped-decorator]
     def stored(self, customer_id: str) -> dict[str, Any]:
         """The stored score."""
         found = self.served.snapshot.find(customer_id)
         return dict(orjson.loads(found.score)) if found else {}
 
-    @bentoml.api
+    @bentoml.api  # type: ignore[untyped-decorator]
     def again(self, customer_id: str) -> dict[str, Any]:
         """The score predicted again."""
         return dict(orjson.loads(orjson.dumps(repredicted(self.served, customer_id))))

@@ -21,6 +21,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from features.config import ServingConfig
 from features.feature_contract import Matrix
+from serving.at_risk import at_risk_parquet
 from serving.scoring import RiskTier, Score, score_record
 from serving.when import score_timings
 from training.bundle import Bundle
@@ -39,6 +40,7 @@ CREATE TABLE ranking (
 CREATE TABLE customers (
     rank INTEGER PRIMARY KEY, features BLOB NOT NULL, score BLOB NOT NULL, timing BLOB NOT NULL
 );
+CREATE TABLE export (parquet BLOB NOT NULL);
 CREATE INDEX ranking_by_value ON ranking (value_at_risk, rank);
 """
 
@@ -47,6 +49,7 @@ _COLUMNS = "customer_id, rank, features, score, timing"
 _MAPPED_BYTES = 1 << 36
 """So much of the file is read through a mapping that every worker shares."""
 _ROWS_AT_ONCE = 1_000
+_PIECE_BYTES = 1 << 16
 
 
 class OnlineError(ValueError):
@@ -143,6 +146,8 @@ def _fill(path: Path, bundle: Bundle, about: About, ranked: Sequence[Score], X: 
         connection.execute("PRAGMA journal_mode = OFF")
         connection.executescript(_SCHEMA)
         connection.execute("INSERT INTO about VALUES (?)", (about.model_dump_json(),))
+        parquet = at_risk_parquet(ranked, about.currency)
+        connection.execute("INSERT INTO export VALUES (?)", (parquet,))
         connection.executemany("INSERT INTO ranking VALUES (?, ?, ?, ?, ?)", _ranking(ranked))
         rows = _rows(bundle, about.serving, ranked, X)
         connection.executemany("INSERT INTO customers VALUES (?, ?, ?, ?)", rows)
@@ -212,6 +217,12 @@ class OnlineSnapshot:
             (orjson.dumps(customer_ids).decode(),),
         )
         return {row[0]: _customer(row) for row in rows}
+
+    def parquet(self) -> Iterator[bytes]:
+        """The at-risk list as a Parquet file, in pieces."""
+        with self._connection.blobopen("export", "parquet", 1, readonly=True) as blob:
+            while piece := blob.read(_PIECE_BYTES):
+                yield piece
 
     def page(self, filters: ListFilter, after_rank: int, limit: int) -> list[tuple[int, bytes]]:
         """Up to `limit` (rank, stored score) of the at-risk list beyond `after_rank`, in order."""

@@ -176,7 +176,7 @@ def write_scores(folder: Path, scores: Sequence[Score]) -> None:
     """Write scores.csv and scores.parquet, one row per customer with SCORE_COLUMNS."""
     rows = write_score_csv(folder / "scores.csv", scores)
     typed = [{**row, "cutoff": score.cutoff} for row, score in zip(rows, scores, strict=True)]
-    write_whole(folder / "scores.parquet", _parquet(typed))
+    write_whole(folder / "scores.parquet", parquet_bytes(SCORE_COLUMNS, typed))
 
 
 def write_score_csv(path: Path, scores: Sequence[Score]) -> list[dict[str, Any]]:
@@ -186,14 +186,14 @@ def write_score_csv(path: Path, scores: Sequence[Score]) -> list[dict[str, Any]]
     return rows
 
 
-def _parquet(rows: list[dict[str, Any]]) -> bytes:
+def parquet_bytes(columns: Sequence[str], rows: list[dict[str, Any]]) -> bytes:
     """The rows as Parquet; pyarrow is only in the batch environment."""
     import pyarrow as pa
     from pyarrow import parquet
 
     kinds = {name: pa.float64() for name in NUMBER_COLUMNS}
-    kinds |= {"cutoff": pa.timestamp("us", tz="UTC"), "act_by": pa.date32()}
-    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in SCORE_COLUMNS])
+    kinds |= {"cutoff": pa.timestamp("us", tz="UTC"), "act_by": pa.date32(), "rank": pa.int64()}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
     buffer = io.BytesIO()
     parquet.write_table(pa.Table.from_pylist(rows, schema=schema), buffer)
     return buffer.getvalue()

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import orjson
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from serving.api.problems import Problem
@@ -49,3 +51,33 @@ def with_origin(known: Mapping[str, Any], rest: bytes) -> bytes:
 def json_answer(content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """The content as a JSON answer."""
     return Response(orjson.dumps(content), 200, dict(headers or {}), JSON)
+
+
+def origin_headers(served: Served) -> dict[str, str]:
+    """The `origin` as headers, for answers that are not JSON."""
+    return {
+        f"Setia-{name.replace('_', '-').title()}": value
+        if isinstance(value, str)
+        else str(value).lower()
+        for name, value in origin(served).items()
+        if value is not None
+    }
+
+
+def attachment(filename: str) -> dict[str, str]:
+    """The header that names the file an answer is to be kept in."""
+    return {"Content-Disposition": f'attachment; filename="{filename}"'}
+
+
+def entity_tag(served: Served, query: BaseModel, kind: str) -> str:
+    """The ETag of what `query` asks of the scores, as media of `kind`."""
+    known = [kind, query.model_dump(mode="json"), origin(served)]
+    digest = sha256(orjson.dumps(known)).hexdigest()[:16]
+    return f'"{served.snapshot.about.snapshot_id}-{digest}"'
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the client already has the answer with this ETag (RFC 9110, 13.1.2)."""
+    given = request.headers.get("if-none-match", "")
+    tags = [part.strip().removeprefix("W/") for part in given.split(",")]
+    return tag in tags or tags == ["*"]

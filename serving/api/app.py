@@ -55,11 +55,11 @@ def create_app() -> FastAPI:
 
 def install(app: FastAPI, workspace: Path) -> "Shelf":
     """Add the routes to `app` and load what `workspace` holds, which may be nothing yet."""
-    from serving.api import at_risk, customers, models, scores
+    from serving.api import at_risk, customers, export, models, scores
     from serving.api.metrics import Metrics
     from serving.served import Shelf
 
-    for module in (scores, customers, at_risk, models):
+    for module in (scores, customers, at_risk, export, models):
         app.include_router(module.router)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _index, include_in_schema=False)
@@ -85,6 +85,7 @@ def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:
 def _refresh(shelf: "Shelf", metrics: "Metrics") -> None:
     if shelf.refresh():
         metrics.serving(shelf.served)
+    metrics.refused(shelf.refused)
 
 
 @contextlib.asynccontextmanager

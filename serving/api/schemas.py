@@ -183,3 +183,5 @@ class ModelsAnswer(BaseModel):
     """The models this service answers from."""
 
     champion: ModelAnswer
+    refused: str | None
+    """Why newer files are not served yet and these are still; null when none wait."""

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from features.config import ServingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
-from serving.api.app import create_app, install
+from serving.api.app import create_app, hot_routes, install
 from serving.api.guard import Guard
 from serving.at_risk import rank_scores
 from serving.online import about_scores, write_online
@@ -84,7 +84,8 @@ class Api:
     def __init__(self, workspace: Path) -> None:
         self.app: FastAPI = create_app()
         self.shelf = install(self.app, workspace)
-        guarded = Guard(self.app, observe=self.app.state.metrics.answered)
+        hot = hot_routes(self.app, of=self.app)
+        guarded = Guard(hot, observe=self.app.state.metrics.answered)
         self._transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
