@@ -13,8 +13,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import psutil
+import uvloop
 
 PATIENCE_SECONDS = 120.0
+
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,21 @@ class Server:
         return sum(map(_busy, [started, *started.children(recursive=True)]))
 
     def load(self, call: Call, ids: Sequence[str], connections: int, requests: int) -> Load:
-        """Send `requests` over so many connections, a tenth as many before to warm up."""
-        asyncio.run(_send(self.port, call, ids, connections, max(requests // 10, connections)))
+        """Send `requests` over so many kept connections, a tenth as many before to warm up."""
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(self._load(call, ids, connections, requests))
+
+    async def _load(self, call: Call, ids: Sequence[str], connections: int, requests: int) -> Load:
+        streams = [
+            await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 26)
+            for _ in range(connections)
+        ]
+        await _send(streams, call, ids, max(requests // 10, connections))
         before = self.cpu_seconds()
-        times, failed = asyncio.run(_send(self.port, call, ids, connections, requests))
+        times, failed = await _send(streams, call, ids, requests)
         busy = self.cpu_seconds() - before
+        for _, writer in streams:
+            writer.close()
         ordered = sorted(times)
         return Load(
             busy / len(times) * 1e6,
@@ -129,18 +142,24 @@ def _busy(process: psutil.Process) -> float:
 
 
 async def _send(
-    port: int, call: Call, ids: Sequence[str], connections: int, requests: int
+    streams: Sequence[Stream], call: Call, ids: Sequence[str], requests: int
 ) -> tuple[list[float], int]:
-    share = max(requests // connections, 1)
+    """Seconds of each request, and how many were not answered with 200."""
+    share, step = max(requests // len(streams), 1), len(streams)
     done = await asyncio.gather(
-        *(_one(port, call, ids[start::connections], share) for start in range(connections))
+        *(
+            _one(stream, call, ids[start::step] or ids, share)
+            for start, stream in enumerate(streams)
+        )
     )
     return [took for times, _ in done for took in times], sum(failed for _, failed in done)
 
 
-async def _one(port: int, call: Call, ids: Sequence[str], requests: int) -> tuple[list[float], int]:
-    """One connection kept alive, one request after the other."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 26)
+async def _one(
+    stream: Stream, call: Call, ids: Sequence[str], requests: int
+) -> tuple[list[float], int]:
+    """One request after the other over one connection."""
+    reader, writer = stream
     times, failed = [], 0
     for place in range(requests):
         message = call.message(ids[place % len(ids)])
@@ -150,7 +169,6 @@ async def _one(port: int, call: Call, ids: Sequence[str], requests: int) -> tupl
         await reader.readexactly(_length(head))
         times.append(time.perf_counter() - started)
         failed += not head.startswith(b"HTTP/1.1 200")
-    writer.close()
     return times, failed
 
 

@@ -39,7 +39,10 @@ class Forecast(BaseModel):
 
     def offsets(self, X: Matrix, names: Sequence[str]) -> tuple[Vector, Vector]:
         """Log odds or log mean of each row over the learned and over the wanted horizon."""
-        history = history_of(X, names)
+        return self.offsets_of(history_of(X, names))
+
+    def offsets_of(self, history: History) -> tuple[Vector, Vector]:
+        """The same of histories that are read already."""
         learned = self._link(history, self.learned_days)
         if self.learned_days == self.horizon_days:
             return learned, learned
