@@ -169,6 +169,8 @@ class ServingConfig(Section):
     high_risk: Annotated[float, Field(gt=0, lt=1)] = 0.6
     medium_risk: Annotated[float, Field(gt=0, lt=1)] = 0.3
     language: Literal["en", "id"] = "en"
+    stale_after_days: Annotated[int, Field(ge=1)] = 2
+    """Scores made longer ago are called stale in every answer."""
 
 
 class SparkConfig(Section):

@@ -17,7 +17,7 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 import bentoml
 
 from serving.api.access_log import start_access_log
-from serving.api.app import admit, create_app, done_once, install, observe
+from serving.api.app import admit, create_app, done_once, hot_routes, install, observe
 from serving.api.guard import Guard
 
 if TYPE_CHECKING:
@@ -65,3 +65,4 @@ Setia.add_asgi_middleware(  # type: ignore[attr-defined]
     Guard, observe=partial(observe, app), admit=partial(admit, app)
 )
 Setia.add_asgi_middleware(done_once, of=app)  # type: ignore[attr-defined]
+Setia.add_asgi_middleware(hot_routes, of=app)  # type: ignore[attr-defined]

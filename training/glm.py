@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from features.feature_contract import FeatureContract, Matrix
 
 Vector = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 Objective = Literal["binary", "poisson", "tweedie"]
 """Log odds of churning; log of expected order days; log of expected value."""
 
@@ -36,23 +37,25 @@ class Glm(BaseModel):
     offset_weight: float = 0.0
     """How much of the offset is in the score; 0 without one."""
 
-    def raw(self, X: Matrix, contract: FeatureContract, offset: Vector) -> Vector:
-        """Score of each row on the link scale, its offset in it."""
-        terms = self.contributions(X, contract)
-        # Summed term by term: a row alone and in a batch must agree to the last bit.
-        score = self.intercept + self.offset_weight * offset
-        for name in self.names:
-            score = score + terms[:, contract.names.index(name)]
-        return np.asarray(score)
+    def raw(self, X: Matrix, places: Places, offset: Vector) -> Vector:
+        """Score of each row on the link scale, its offset in it.
 
-    def contributions(self, X: Matrix, contract: FeatureContract) -> Matrix:
-        """What each feature adds to the score against its mean, rows x features of the contract."""
+        `places` are the columns of `X` that hold `names`.
+        """
+        start = self.intercept + self.offset_weight * offset
+        terms = np.concatenate((start[:, None], self._terms(X, places)), axis=1)
+        # Summed term by term: a row alone and in a batch must agree to the last bit.
+        return np.asarray(np.add.accumulate(terms, axis=1)[:, -1])
+
+    def contributions(self, X: Matrix, places: Places) -> Matrix:
+        """What each feature adds to the score against its mean, rows x columns of `X`."""
         added = np.zeros(X.shape)
-        for place, name in enumerate(self.names):
-            column = contract.names.index(name)
-            values = _scaled(X[:, column], self.centre[place], self.spread[place])
-            added[:, column] = values * self.coefficients[place]
+        added[:, places] = self._terms(X, places)
         return added
+
+    def _terms(self, X: Matrix, places: Places) -> Matrix:
+        values = _scaled(X[:, places], np.array(self.centre), np.array(self.spread))
+        return np.asarray(values * np.array(self.coefficients))
 
 
 def fit_glm(
@@ -187,12 +190,12 @@ def _standardised(X: Matrix, centre: Vector, spread: Vector) -> Matrix:
     return np.column_stack([_scaled(X[:, i], centre[i], spread[i]) for i in range(X.shape[1])])
 
 
-def _scaled(values: Vector, centre: float, spread: float) -> Vector:
-    if spread == 0:
-        return np.zeros(len(values))
-    scaled = np.clip((_logs(values) - centre) / spread, -_FARTHEST, _FARTHEST)
-    return np.asarray(np.where(np.isfinite(scaled), scaled, 0.0))
+def _scaled(values: Matrix, centre: Vector, spread: Vector) -> Matrix:
+    """The last axis of `values` is of features; one without spread counts as its mean."""
+    scaled = (_logs(values) - centre) / np.where(spread > 0, spread, np.inf)
+    bounded = np.minimum(np.maximum(scaled, -_FARTHEST), _FARTHEST)
+    return np.asarray(np.where(np.isfinite(bounded), bounded, 0.0))
 
 
-def _logs(values: Vector) -> Vector:
+def _logs(values: Matrix) -> Matrix:
     return np.asarray(np.sign(values) * np.log1p(np.abs(values)))

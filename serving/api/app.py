@@ -70,14 +70,14 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
 
     `operations_url` names the PostgreSQL that holds the operations database, if one does.
     """
-    from serving.api import at_risk, customers, models, scores
+    from serving.api import at_risk, customers, export, models, scores
     from serving.api.access import Access
     from serving.api.kept_answers import KeptAnswers
     from serving.api.metrics import Metrics
     from serving.database import Database
     from serving.served import Shelf
 
-    for module in (scores, customers, at_risk, models):
+    for module in (scores, customers, at_risk, export, models):
         app.include_router(module.router)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _index, include_in_schema=False)
@@ -101,6 +101,13 @@ def done_once(app: ASGIApp, of: FastAPI) -> ASGIApp:
     return IdempotentApp(app, lambda: of.state.kept_answers)
 
 
+def hot_routes(app: ASGIApp, of: FastAPI) -> ASGIApp:
+    """`app` with the hot routes of `of` answered before it, made in the workers only."""
+    from serving.api.hot import HotRoutes
+
+    return HotRoutes(app, lambda: of.state.shelf)
+
+
 def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:
     """Count one answered request in the metrics of `app`, and log it."""
     metrics: Metrics = app.state.metrics
@@ -115,6 +122,7 @@ def _refresh(app: FastAPI) -> None:
     metrics: Metrics = app.state.metrics
     if shelf.refresh():
         metrics.serving(shelf.served)
+    metrics.refused(shelf.refused)
     access.ring.refresh()
     metrics.guarded(required=access.ring.required)
 

@@ -46,6 +46,13 @@ class Metrics:
             multiprocess_mode="livemin",
         )
 
+        self._refused = Gauge(
+            "setia_newer_version_refused",
+            "1 while newer files wait that cannot be served, and older ones are; else 0.",
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
+
     def answered(self, scope: Scope, status: int, seconds: float) -> None:
         """Count one answered request under its route's template."""
         if scope["path"] not in _PROBES:
@@ -62,6 +69,10 @@ class Metrics:
     def guarded(self, *, required: bool) -> None:
         """Note whether API keys are required from now on."""
         self._keys_required.set(required)
+
+    def refused(self, reason: str | None) -> None:
+        """Note why newer files are not served, or that none wait."""
+        self._refused.set(reason is not None)
 
     def text(self) -> bytes:
         """All measurements in Prometheus text format."""

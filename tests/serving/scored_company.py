@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from features.config import ServingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
-from serving.api.app import admit, create_app, done_once, install, observe
+from serving.api.app import admit, create_app, done_once, hot_routes, install, observe
 from serving.api.guard import Guard
 from serving.at_risk import rank_scores
 from serving.online import about_scores, write_online
@@ -75,7 +75,8 @@ def publish(company: Company, now: datetime = NOW) -> None:
     order = rank_scores(company.scores)
     about = about_scores(company.bundle, CUTOFF, len(order), company.serving, now)
     ranked = [company.scores[place] for place in order]
-    write_online(company.workspace / "scores" / "online.db", about, ranked, company.X[order])
+    path = company.workspace / "scores" / "online.db"
+    write_online(path, company.bundle, about, ranked, company.X[order])
 
 
 class Api:
@@ -84,7 +85,7 @@ class Api:
     def __init__(self, workspace: Path) -> None:
         self.app: FastAPI = create_app()
         self.shelf = install(self.app, workspace)
-        inner = done_once(self.app, of=self.app)
+        inner = done_once(hot_routes(self.app, of=self.app), of=self.app)
         guarded = Guard(inner, partial(observe, self.app), partial(admit, self.app))
         self._transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
 
