@@ -20,7 +20,6 @@ _ENOUGH: dict[str, frozenset[Scope]] = {
     "events": frozenset({"score", "admin"}),
     "customers": frozenset({"score", "admin"}),
     "at-risk": frozenset({"list", "admin"}),
-    "exports": frozenset({"list", "admin"}),
     "outcomes": frozenset({"outreach", "admin"}),
     "outreach": frozenset({"outreach", "admin"}),
     "models": frozenset(SCOPES),
