@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
-from serving.api.app import create_app, install
+from serving.api.app import admit, create_app, install, observe
 from serving.api.guard import Guard
 from tests.serving.scored_company import Api, Company
 
@@ -17,12 +18,12 @@ def behind(company: Company) -> httpx.ASGITransport:
     """The application alone, without the hot routes before it."""
     app = create_app()
     install(app, company.workspace)
-    return httpx.ASGITransport(Guard(app, observe=app.state.metrics.answered))
+    return httpx.ASGITransport(Guard(app, partial(observe, app), partial(admit, app)))
 
 
 def ask(transport: httpx.ASGITransport, method: str, path: str, **options: Any) -> httpx.Response:
     async def send() -> httpx.Response:
-        async with httpx.AsyncClient(transport=transport, base_url="http://setia") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.request(method, path, **options)
 
     return asyncio.run(send())
