@@ -10,6 +10,8 @@ import typer
 
 from features.config import PipelineConfig, load_config
 from features.windows import cutoff_from
+from setia_keys import app as keys_app
+from setia_options import CONFIG, ConfigFile, Json
 from setia_steps import (
     become_server,
     prove_no_leak,
@@ -37,13 +39,12 @@ app = typer.Typer(
     "starts with your own.",
 )
 
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration to use.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
+app.add_typer(keys_app, name="keys")
+
 CutoffDay = Annotated[
     str | None,
     typer.Option(help="Stand at the start of this day, as 2024-06-30. Default: today's data."),
 ]
-CONFIG = Path("pipeline.yaml")
 
 
 def main() -> None:

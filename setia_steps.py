@@ -161,7 +161,13 @@ def become_server(settings: PipelineConfig, port: int | None) -> None:
     _require_free(number)
     Terminal().say(f"http://127.0.0.1:{number}/v1/at-risk (Ctrl-C stops)")
     bentoml = str(Path(sys.executable).with_name("bentoml"))
-    environment = os.environ | {"SETIA_WORKSPACE": str(settings.workspace)}
+    environment = {
+        "SETIA_ACCESS_LOG": "true",
+        **os.environ,
+        "SETIA_WORKSPACE": str(settings.workspace),
+    }
+    if settings.operations_url:
+        environment["SETIA_OPERATIONS_URL"] = settings.operations_url
     sys.stdout.flush()
     # Becoming the server, rather than starting it, leaves signals to it alone.
     os.execve(  # noqa: S606

@@ -169,6 +169,8 @@ class ServingConfig(Section):
     high_risk: Annotated[float, Field(gt=0, lt=1)] = 0.6
     medium_risk: Annotated[float, Field(gt=0, lt=1)] = 0.3
     language: Literal["en", "id"] = "en"
+    stale_after_days: Annotated[int, Field(ge=1)] = 2
+    """Scores made longer ago are called stale in every answer."""
 
 
 class SparkConfig(Section):
@@ -187,6 +189,8 @@ class PipelineConfig(Section):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     timezone: str = "UTC"
     workspace: Path = Path("var")
+    operations_url: str | None = None
+    """postgresql://… that takes the place of `setia.db` in the workspace, for several machines."""
     engine: Literal["duckdb", "spark"] = "duckdb"
     spark: SparkConfig = SparkConfig()
     memory_limit: Annotated[str, Field(pattern=r"^[0-9]+ ?[MGT]B$")] | None = None

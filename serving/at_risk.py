@@ -8,7 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from serving.scoring import SCORE_COLUMNS, TIERS, RiskTier, Score, score_record, score_row
+from serving.scoring import (
+    SCORE_COLUMNS,
+    TIERS,
+    RiskTier,
+    Score,
+    parquet_bytes,
+    score_record,
+    score_row,
+)
 from serving.tables import csv_text, write_whole
 
 LIST_COLUMNS = ("rank", *SCORE_COLUMNS, "next_step", "currency")
@@ -65,6 +73,15 @@ def write_at_risk(folder: Path, ranked: Sequence[Score], currency: str) -> None:
         for rank, score in enumerate(ranked, 1)
     )
     write_whole(folder / "at_risk.csv", csv_text(LIST_COLUMNS, rows).encode())
+
+
+def at_risk_parquet(ranked: Sequence[Score], currency: str) -> bytes:
+    """The list as a Parquet file, a row per customer with LIST_COLUMNS, numbers and times typed."""
+    rows = (
+        list_row(rank, score_record(score), score.cutoff, currency) | {"cutoff": score.cutoff}
+        for rank, score in enumerate(ranked, 1)
+    )
+    return parquet_bytes(LIST_COLUMNS, list(rows))
 
 
 def list_row(

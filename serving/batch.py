@@ -136,6 +136,6 @@ def _write(
     write_scores(folder, ranked)
     write_at_risk(folder, ranked, currency)
     about = about_scores(bundle, cutoff, len(ranked), config.serving, now)
-    write_online(folder / FILE, about, ranked, ranked_rows)
+    write_online(folder / FILE, bundle, about, ranked, ranked_rows)
     summary = summarise(ranked, currency, generated=bundle.manifest.generated)
     return ScoreRun(cutoff, ranked, summary, folder)

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import tempfile
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from features.config import ServingConfig
 from features.feature_contract import Matrix
+from serving.at_risk import at_risk_parquet
 from serving.scoring import RiskTier, Score, score_record
+from serving.when import score_timings
 from training.bundle import Bundle
 
 FILE = "online.db"
@@ -35,8 +37,18 @@ CREATE TABLE ranking (
     churn_probability REAL NOT NULL,
     value_at_risk REAL NOT NULL
 );
-CREATE TABLE customers (rank INTEGER PRIMARY KEY, features BLOB NOT NULL, score BLOB NOT NULL);
+CREATE TABLE customers (
+    rank INTEGER PRIMARY KEY, features BLOB NOT NULL, score BLOB NOT NULL, timing BLOB NOT NULL
+);
+CREATE TABLE export (parquet BLOB NOT NULL);
 """
+
+
+_COLUMNS = "customer_id, rank, features, score, timing"
+_MAPPED_BYTES = 1 << 36
+"""So much of the file is read through a mapping that every worker shares."""
+_ROWS_AT_ONCE = 1_000
+_PIECE_BYTES = 1 << 16
 
 
 class OnlineError(ValueError):
@@ -89,10 +101,13 @@ def bundle_digest(bundle: Bundle) -> str:
 class OnlineCustomer:
     """One customer as scored in batch: place in the at-risk list, feature row, stored score."""
 
+    customer_id: str
     rank: int
     features: Matrix
     score: bytes
     """JSON of `serving.scoring.score_record`."""
+    timing: bytes
+    """JSON of what the act-by date means and of the churn curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,30 +120,36 @@ class ListFilter:
     min_probability: float | None = None
 
 
-def write_online(path: Path, about: About, ranked: Sequence[Score], X: Matrix) -> None:
+def write_online(
+    path: Path, bundle: Bundle, about: About, ranked: Sequence[Score], X: Matrix
+) -> None:
     """Write `path` whole and rename it into place; a reader of the old file keeps the old file.
 
-    `ranked` is in at-risk order and row i of `X` is the encoded features of `ranked[i]`.
+    `ranked`, made by `bundle`, is in at-risk order; row i of `X` is the encoded features of
+    `ranked[i]`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     os.close(handle)
     fresh = Path(name)
     try:
-        _fill(fresh, about, ranked, X)
+        _fill(fresh, bundle, about, ranked, X)
         fresh.chmod(0o644)
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
 
 
-def _fill(path: Path, about: About, ranked: Sequence[Score], X: Matrix) -> None:
+def _fill(path: Path, bundle: Bundle, about: About, ranked: Sequence[Score], X: Matrix) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.executescript(_SCHEMA)
         connection.execute("INSERT INTO about VALUES (?)", (about.model_dump_json(),))
+        parquet = at_risk_parquet(ranked, about.currency)
+        connection.execute("INSERT INTO export VALUES (?)", (parquet,))
         connection.executemany("INSERT INTO ranking VALUES (?, ?, ?, ?, ?)", _ranking(ranked))
-        connection.executemany("INSERT INTO customers VALUES (?, ?, ?)", _rows(ranked, X))
+        rows = _rows(bundle, about.serving, ranked, X)
+        connection.executemany("INSERT INTO customers VALUES (?, ?, ?, ?)", rows)
 
 
 def _ranking(ranked: Sequence[Score]) -> Iterable[tuple[Any, ...]]:
@@ -142,10 +163,16 @@ def _ranking(ranked: Sequence[Score]) -> Iterable[tuple[Any, ...]]:
         )
 
 
-def _rows(ranked: Sequence[Score], X: Matrix) -> Iterable[tuple[int, bytes, bytes]]:
-    for rank, (score, row) in enumerate(zip(ranked, X, strict=True), 1):
-        features = np.ascontiguousarray(row, dtype="<f8").tobytes()
-        yield rank, features, orjson.dumps(score_record(score))
+def _rows(
+    bundle: Bundle, serving: ServingConfig, ranked: Sequence[Score], X: Matrix
+) -> Iterator[tuple[int, bytes, bytes, bytes]]:
+    for start in range(0, len(ranked), _ROWS_AT_ONCE):
+        some = slice(start, start + _ROWS_AT_ONCE)
+        timings = score_timings(bundle, ranked[some], X[some], serving.language)
+        rows = zip(ranked[some], X[some], timings, strict=True)
+        for rank, (score, row, timing) in enumerate(rows, start + 1):
+            features = np.ascontiguousarray(row, dtype="<f8").tobytes()
+            yield rank, features, orjson.dumps(score_record(score)), orjson.dumps(timing)
 
 
 class OnlineSnapshot:
@@ -165,8 +192,10 @@ class OnlineSnapshot:
         self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
         self.close = weakref.finalize(self, self._connection.close)
         try:
+            self._connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
             document = self._connection.execute("SELECT document FROM about").fetchone()
             self.about = About.model_validate_json(document[0])
+            self._connection.execute(f"SELECT {_COLUMNS} FROM ranking JOIN customers USING (rank)")
         except (sqlite3.Error, TypeError, ValidationError) as error:
             self.close()
             raise OnlineError(f"{path} is no snapshot ({error}); run `setia score` again") from None
@@ -174,11 +203,25 @@ class OnlineSnapshot:
     def find(self, customer_id: str) -> OnlineCustomer | None:
         """The customer with this id, or None when the batch did not score it."""
         row = self._connection.execute(
-            "SELECT rank, features, score FROM ranking JOIN customers USING (rank)"
-            " WHERE customer_id = ?",
+            f"SELECT {_COLUMNS} FROM ranking JOIN customers USING (rank) WHERE customer_id = ?",
             (customer_id,),
         ).fetchone()
-        return OnlineCustomer(row[0], np.frombuffer(row[1], dtype="<f8"), row[2]) if row else None
+        return _customer(row) if row else None
+
+    def find_many(self, customer_ids: Sequence[str]) -> dict[str, OnlineCustomer]:
+        """Those of the customers that the batch scored, by id."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM ranking JOIN customers USING (rank)"
+            " WHERE customer_id IN (SELECT value FROM json_each(?))",
+            (orjson.dumps(customer_ids).decode(),),
+        )
+        return {row[0]: _customer(row) for row in rows}
+
+    def parquet(self) -> Iterator[bytes]:
+        """The at-risk list as a Parquet file, in pieces."""
+        with self._connection.blobopen("export", "parquet", 1, readonly=True) as blob:
+            while piece := blob.read(_PIECE_BYTES):
+                yield piece
 
     def page(self, filters: ListFilter, after_rank: int, limit: int) -> list[tuple[int, bytes]]:
         """Up to `limit` (rank, stored score) of the at-risk list beyond `after_rank`, in order."""
@@ -189,6 +232,11 @@ class OnlineSnapshot:
             (after_rank, *values, limit),
         )
         return rows.fetchall()
+
+
+def _customer(row: tuple[str, int, bytes, bytes, bytes]) -> OnlineCustomer:
+    customer_id, rank, features, score, timing = row
+    return OnlineCustomer(customer_id, rank, np.frombuffer(features, dtype="<f8"), score, timing)
 
 
 def _where(filters: ListFilter) -> tuple[list[str], list[Any]]:

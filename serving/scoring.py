@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -67,6 +67,9 @@ class Score:
     """The local date by which to act; None for labels or features without a time."""
     reasons: tuple[Reason, ...] = ()
     next_step: str | None = None
+
+
+_RECORDED = [field.name for field in fields(Score) if field.name != "cutoff"]
 
 
 def score_rows(
@@ -149,8 +152,8 @@ def _explained(
 
 def score_record(score: Score) -> dict[str, Any]:
     """The score as the API and the online snapshot hold it; the cutoff is said once, beside it."""
-    record = asdict(score)
-    del record["cutoff"]
+    record: dict[str, Any] = {name: getattr(score, name) for name in _RECORDED}
+    record["reasons"] = [asdict(reason) for reason in score.reasons]
     return record
 
 
@@ -173,7 +176,7 @@ def write_scores(folder: Path, scores: Sequence[Score]) -> None:
     """Write scores.csv and scores.parquet, one row per customer with SCORE_COLUMNS."""
     rows = write_score_csv(folder / "scores.csv", scores)
     typed = [{**row, "cutoff": score.cutoff} for row, score in zip(rows, scores, strict=True)]
-    write_whole(folder / "scores.parquet", _parquet(typed))
+    write_whole(folder / "scores.parquet", parquet_bytes(SCORE_COLUMNS, typed))
 
 
 def write_score_csv(path: Path, scores: Sequence[Score]) -> list[dict[str, Any]]:
@@ -183,14 +186,14 @@ def write_score_csv(path: Path, scores: Sequence[Score]) -> list[dict[str, Any]]
     return rows
 
 
-def _parquet(rows: list[dict[str, Any]]) -> bytes:
+def parquet_bytes(columns: Sequence[str], rows: list[dict[str, Any]]) -> bytes:
     """The rows as Parquet; pyarrow is only in the batch environment."""
     import pyarrow as pa
     from pyarrow import parquet
 
     kinds = {name: pa.float64() for name in NUMBER_COLUMNS}
-    kinds |= {"cutoff": pa.timestamp("us", tz="UTC"), "act_by": pa.date32()}
-    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in SCORE_COLUMNS])
+    kinds |= {"cutoff": pa.timestamp("us", tz="UTC"), "act_by": pa.date32(), "rank": pa.int64()}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
     buffer = io.BytesIO()
     parquet.write_table(pa.Table.from_pylist(rows, schema=schema), buffer)
     return buffer.getvalue()

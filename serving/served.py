@@ -90,6 +90,11 @@ class Shelf:
         return self._served
 
     @property
+    def refused(self) -> str | None:
+        """Why the newest files are not served while older ones are; None when nothing waits."""
+        return self.reason if self.is_ready and self.reason else None
+
+    @property
     def is_ready(self) -> bool:
         """Whether there is something to answer from."""
         return self._served is not None
@@ -109,6 +114,7 @@ class Shelf:
             self.reason = str(error)
             _log.warning("nothing new to serve: %s (%s)", error, error.__cause__ or "no more known")
             return False
+        self.reason = ""
         about = self._served.snapshot.about
         _log.info("serving %d customers scored by model %s", about.customers, about.model_version)
         return True

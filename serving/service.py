@@ -1,6 +1,8 @@
 """The BentoML service: the API and BentoML's probes over one workspace.
 
-`SETIA_WORKSPACE` names the workspace (default `var`); it is read when a worker starts.
+Read when a worker starts: `SETIA_WORKSPACE` names the workspace (default `var`),
+`SETIA_OPERATIONS_URL` the PostgreSQL that takes the place of its `setia.db`, if one does, and
+`SETIA_ACCESS_LOG` turns the access log on.
 """
 
 import logging
@@ -14,13 +16,19 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import bentoml
 
-from serving.api.app import create_app, install, observe
+from serving.api.access_log import start_access_log
+from serving.api.app import admit, create_app, done_once, hot_routes, install, observe
 from serving.api.guard import Guard
 
 if TYPE_CHECKING:
     from serving.served import Shelf
 
 WORKSPACE_VARIABLE = "SETIA_WORKSPACE"
+OPERATIONS_VARIABLE = "SETIA_OPERATIONS_URL"
+NO_KEYS = (
+    "no API key exists, so requests over this machine's loopback are answered without one, and no "
+    "others; `setia keys create` makes the first"
+)
 
 app = create_app()
 
@@ -42,11 +50,19 @@ class Setia:
     def __init__(self) -> None:
         # BentoML lets only warnings of other loggers through.
         logging.getLogger("setia").setLevel(logging.INFO)
-        self.shelf: Shelf = install(app, Path(os.environ.get(WORKSPACE_VARIABLE, "var")))
+        start_access_log()
+        workspace = Path(os.environ.get(WORKSPACE_VARIABLE, "var"))
+        self.shelf: Shelf = install(app, workspace, os.environ.get(OPERATIONS_VARIABLE))
+        if not app.state.access.ring.required:
+            logging.getLogger("setia.serving").warning(NO_KEYS)
 
     def __is_ready__(self) -> bool:
         """Whether there are scores to serve; /readyz answers with it."""
         return self.shelf.is_ready
 
 
-Setia.add_asgi_middleware(Guard, observe=partial(observe, app))  # type: ignore[attr-defined]
+Setia.add_asgi_middleware(  # type: ignore[attr-defined]
+    Guard, observe=partial(observe, app), admit=partial(admit, app)
+)
+Setia.add_asgi_middleware(done_once, of=app)  # type: ignore[attr-defined]
+Setia.add_asgi_middleware(hot_routes, of=app)  # type: ignore[attr-defined]

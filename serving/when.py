@@ -1,11 +1,15 @@
 """When, in words and points: what an act-by date says, and a customer's churn curve."""
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from features.feature_contract import Matrix
 from features.wording import Language
+from serving.scoring import Score
 from training.bundle import Bundle, Event
 
 _MEANINGS: dict[Event, dict[Language, str]] = {
@@ -24,15 +28,37 @@ _MEANINGS: dict[Event, dict[Language, str]] = {
 }
 
 
-def act_by_meaning(bundle: Bundle, act_by: str | None, language: Language) -> str | None:
-    """What the date (2026-07-30) says, as a sentence without a full stop; None without one."""
+def score_timings(
+    bundle: Bundle, scores: Sequence[Score], X: Matrix, language: Language
+) -> list[dict[str, Any]]:
+    """For each score what its act-by date means, and the churn curve; empty without a time.
+
+    Row i of `X` is the encoded features of `scores[i]`.
+    """
+    propensity = np.array([score.churn_probability for score in scores])
+    curves = _curves(bundle, propensity, X)
+    return [
+        {"act_by_meaning": _meaning(bundle, score.act_by, language), "churn_curve": curve}
+        for score, curve in zip(scores, curves, strict=True)
+    ]
+
+
+def _meaning(bundle: Bundle, act_by: date | None, language: Language) -> str | None:
+    """What the date says, as a sentence without a full stop; None without one."""
     hazard = bundle.models.hazard
     if hazard is None or act_by is None:
         return None
     return _MEANINGS[hazard.event][language].format(day=act_by, days=hazard.horizon_days)
 
 
-def curve_points(bundle: Bundle, propensity: float, features: Matrix) -> list[dict[str, Any]]:
-    """One customer's churn curve from the encoded feature row; empty for labels without a time."""
-    curve = bundle.churn_curve(np.array([propensity]), features[None, :])
-    return [{"days": days, "churn_probability": float(at[0])} for days, at in curve.items()]
+def _curves(
+    bundle: Bundle, propensity: npt.NDArray[np.float64], X: Matrix
+) -> list[list[dict[str, Any]]]:
+    curve = bundle.churn_curve(propensity, X)
+    if not curve:
+        return [[] for _ in X]
+    rows = np.column_stack(list(curve.values())).tolist()
+    return [
+        [{"days": day, "churn_probability": at} for day, at in zip(curve, row, strict=True)]
+        for row in rows
+    ]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from queue import SimpleQueue
 
 import psutil
 import pytest
@@ -30,23 +31,29 @@ class Server:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        # Read all the time, since a server stands still once nobody takes its log.
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self._patience = threading.Timer(PATIENCE_SECONDS, self.process.terminate)
         self._patience.start()
 
     def until(self, text: str) -> None:
         """Read the log up to a line with `text`."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        while (line := self._lines.get()) is not None:
             self.log += line
             if text in line:
                 return
         pytest.fail(f"the server ended before it said {text!r}:\n{self.log}")
 
-    def ask(self, method: str, path: str, body: object = None) -> tuple[HTTPResponse, bytes]:
+    def ask(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[HTTPResponse, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             text = json.dumps(body) if body is not None else None
-            connection.request(method, path, text, {"content-type": "application/json"})
+            sent = {"content-type": "application/json", **(headers or {})}
+            connection.request(method, path, text, sent)
             response = connection.getresponse()
             return response, response.read()
         finally:
@@ -59,13 +66,21 @@ class Server:
         started = psutil.Process(self.process.pid)
         family = [*started.children(recursive=True), started]
         self.process.terminate()
-        try:
-            self.log += self.process.communicate(timeout=30)[0]
-        finally:
-            for process in family:
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-            self.process.wait()
+        self._reader.join(timeout=30)
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
+        self._reader.join()
+        while not self._lines.empty():
+            self.log += self._lines.get() or ""
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as log:
+            for line in log:
+                self._lines.put(line)
+        self._lines.put(None)
 
 
 def free_port() -> int:

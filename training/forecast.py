@@ -39,7 +39,10 @@ class Forecast(BaseModel):
 
     def offsets(self, X: Matrix, names: Sequence[str]) -> tuple[Vector, Vector]:
         """Log odds or log mean of each row over the learned and over the wanted horizon."""
-        history = history_of(X, names)
+        return self.offsets_of(history_of(X, names))
+
+    def offsets_of(self, history: History) -> tuple[Vector, Vector]:
+        """The same of histories that are read already."""
         learned = self._link(history, self.learned_days)
         if self.learned_days == self.horizon_days:
             return learned, learned
@@ -111,9 +114,8 @@ def history_of(X: Matrix, names: Sequence[str]) -> History:
     As in the papers, a history ends with the day before the cutoff, so T is a day less than the
     days since the first order.
     """
-    frequency, recency, since_first, mean_value = (
-        np.nan_to_num(X[:, names.index(name)]) for name in INPUTS
-    )
+    known = X[:, [names.index(name) for name in INPUTS]].T
+    frequency, recency, since_first, mean_value = np.where(np.isfinite(known), known, 0.0)
     T = np.maximum(since_first - 1.0, recency)
     return History(frequency, recency, T, frequency + 1.0, mean_value)
 

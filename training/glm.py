@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from features.feature_contract import FeatureContract, Matrix
 
 Vector = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 Objective = Literal["binary", "poisson", "tweedie"]
 """Log odds of churning; log of expected order days; log of expected value."""
 
@@ -44,27 +45,23 @@ class Glm(BaseModel):
             raise ValueError(f"{len(self.names)} names need as many numbers each, got {lengths}")
         return self
 
-    def raw(self, X: Matrix, contract: FeatureContract, offset: Vector) -> Vector:
-        """Score of each row on the link scale, its offset in it."""
-        # Summed term by term: a row alone and in a batch must agree to the last bit.
-        score = self.intercept + self.offset_weight * offset
-        for term in self._terms(X, self._places(contract)).T:
-            score = score + term
-        return np.asarray(score)
+    def raw(self, X: Matrix, places: Places, offset: Vector) -> Vector:
+        """Score of each row on the link scale, its offset in it.
 
-    def contributions(self, X: Matrix, contract: FeatureContract) -> Matrix:
-        """What each feature adds to the score against its mean, rows x features of the contract."""
-        places = self._places(contract)
+        `places` are the columns of `X` that hold `names`.
+        """
+        start = self.intercept + self.offset_weight * offset
+        terms = np.concatenate((start[:, None], self._terms(X, places)), axis=1)
+        # Summed term by term: a row alone and in a batch must agree to the last bit.
+        return np.asarray(np.add.accumulate(terms, axis=1)[:, -1])
+
+    def contributions(self, X: Matrix, places: Places) -> Matrix:
+        """What each feature adds to the score against its mean, rows x columns of `X`."""
         added = np.zeros(X.shape)
         added[:, places] = self._terms(X, places)
         return added
 
-    def _places(self, contract: FeatureContract) -> list[int]:
-        """Each feature's column in the contract."""
-        place_of = {name: place for place, name in enumerate(contract.names)}
-        return [place_of[name] for name in self.names]
-
-    def _terms(self, X: Matrix, places: list[int]) -> Matrix:
+    def _terms(self, X: Matrix, places: Places) -> Matrix:
         scaled = _standardised(_logs(X[:, places]), np.array(self.centre), np.array(self.spread))
         return np.asarray(scaled * np.array(self.coefficients))
 

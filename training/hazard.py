@@ -1,6 +1,7 @@
 """When: a churn curve for each customer, from the propensity and a learned shape over the days."""
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -104,15 +105,15 @@ class Hazard(BaseModel):
     @property
     def edges(self) -> Vector:
         """The days that bound the intervals of constant hazard, the horizon among them."""
-        end = max(_LONGEST_CURVE, self.horizon_days) + _WEEK
-        return np.array(sorted({*range(0, end, _WEEK), self.horizon_days}), dtype=np.float64)
+        return _edges(self.horizon_days)
 
     def design(self, propensity: Vector, X: Matrix, contract: FeatureContract) -> Matrix:
         """Rows x (1, propensity, inputs), standardised; an unknown input counts as the mean.
 
         Beyond three spreads a row's shape is that at three: nothing was learned out there.
         """
-        columns = [X[:, contract.names.index(name)] for name in self.inputs]
+        names = contract.names
+        columns = [X[:, names.index(name)] for name in self.inputs]
         values = [np.log1p(np.maximum(column, 0.0)) for column in columns]
         raw = np.column_stack([log_odds(propensity), *values])
         standard = (raw - np.array(self.centre)) / np.array(self.scale)
@@ -121,8 +122,7 @@ class Hazard(BaseModel):
 
     def basis(self) -> Matrix:
         """Knots x intervals: how much of each knot's log hazard an interval has."""
-        middle, knots = np.log(self.edges[:-1] + np.diff(self.edges) / 2), np.log(self.knots)
-        return np.array([np.interp(middle, knots, height) for height in np.eye(len(knots))])
+        return _basis(self.horizon_days, self.knots)
 
     def _ratio(self, propensity: Vector, X: Matrix, contract: FeatureContract) -> Matrix:
         """C(d) / C(horizon) at each edge, rows x edges."""
@@ -144,6 +144,19 @@ def log_odds(propensity: Vector) -> Vector:
     inside = np.clip(propensity, _CERTAIN, 1.0 - _CERTAIN)
     odds: Vector = np.log(inside / (1.0 - inside))
     return odds
+
+
+@lru_cache
+def _edges(horizon_days: int) -> Vector:
+    end = max(_LONGEST_CURVE, horizon_days) + _WEEK
+    return np.array(sorted({*range(0, end, _WEEK), horizon_days}), dtype=np.float64)
+
+
+@lru_cache
+def _basis(horizon_days: int, knots: tuple[int, ...]) -> Matrix:
+    edges, places = _edges(horizon_days), np.log(knots)
+    middle = np.log(edges[:-1] + np.diff(edges) / 2)
+    return np.array([np.interp(middle, places, height) for height in np.eye(len(knots))])
 
 
 def _between(edges: Vector, heights: Matrix, day: float) -> Vector:

@@ -7,13 +7,14 @@ that fits it in `training.ensemble.FITS`, and its reader here in `READERS`.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import lightgbm as lgb
 import numpy as np
 
 from features.feature_contract import FeatureContract, Matrix
-from training.glm import Glm, Vector
+from training.glm import Glm, Places, Vector
 
 
 class Member(Protocol):
@@ -67,16 +68,21 @@ class Linear:
 
     def raw(self, X: Matrix, offset: Vector) -> Vector:
         """The linear score of each row."""
-        return self.glm.raw(X, self.contract, offset)
+        return self.glm.raw(X, self._places, offset)
 
     def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
         """The terms of the score."""
-        own = self.glm.contributions(X, self.contract)
+        own = self.glm.contributions(X, self._places)
         return own + self.glm.offset_weight * explained
 
     def text(self) -> str:
         """JSON."""
         return self.glm.model_dump_json(indent=1)
+
+    @cached_property
+    def _places(self) -> Places:
+        names = self.contract.names
+        return np.array([names.index(name) for name in self.glm.names], dtype=np.int64)
 
 
 @dataclass(frozen=True)

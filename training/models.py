@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from features.feature_contract import FeatureContract, FeatureMismatch, Matrix
+from training.btyd.history import History
 from training.calibration import Calibration
-from training.forecast import Forecast
+from training.forecast import Forecast, history_of
 from training.glm import Objective, Vector
 from training.hazard import Hazard
 from training.intervals import IntervalTable
@@ -32,11 +34,14 @@ class Ensemble:
     unit: float = 1.0
     """What a mean of 1 is worth, in the currency where it is money."""
 
-    def predict(self, X: Matrix) -> Vector:
-        """Log odds of each row for churn, otherwise its expected orders or value."""
+    def predict(self, X: Matrix, history: History | None = None) -> Vector:
+        """Log odds of each row for churn, otherwise its expected orders or value.
+
+        `history` is that of the rows, where the caller has read it already.
+        """
         if not len(X):
             return np.empty(0)
-        learned, asked = self._offsets(X)
+        learned, asked = self._offsets(X, history)
         total = np.zeros(len(X))
         for family, member in self.members.items():
             score = member.raw(X, learned) + (asked - learned)
@@ -51,7 +56,7 @@ class Ensemble:
             return np.empty(X.shape)
         learned = stretch = np.zeros(X.shape)
         if self.forecast:
-            learned, asked = self.forecast.explained(X, self.contract.names)
+            learned, asked = self.forecast.explained(X, self._names)
             stretch = asked - learned
         added = np.zeros(X.shape)
         for family, member in self.members.items():
@@ -59,10 +64,14 @@ class Ensemble:
             added = added + self.weights[family] * own
         return added
 
-    def _offsets(self, X: Matrix) -> tuple[Vector, Vector]:
+    def _offsets(self, X: Matrix, history: History | None) -> tuple[Vector, Vector]:
         if self.forecast is None:
             return np.zeros(len(X)), np.zeros(len(X))
-        return self.forecast.offsets(X, self.contract.names)
+        return self.forecast.offsets_of(history_of(X, self._names) if history is None else history)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return self.contract.names
 
 
 @dataclass(frozen=True)
@@ -72,9 +81,9 @@ class ChurnModel:
     ensemble: Ensemble
     calibration: Calibration
 
-    def predict(self, X: Matrix) -> Vector:
+    def predict(self, X: Matrix, history: History | None = None) -> Vector:
         """Propensity of each row."""
-        return self.calibration.apply(self.ensemble.predict(X))
+        return self.calibration.apply(self.ensemble.predict(X, history))
 
 
 @dataclass(frozen=True)
@@ -85,9 +94,9 @@ class OrdersModel:
     level: float
     """Factor that sets the total."""
 
-    def predict(self, X: Matrix) -> Vector:
+    def predict(self, X: Matrix, history: History | None = None) -> Vector:
         """Expected purchase days of each row."""
-        return self.ensemble.predict(X) * self.level
+        return self.ensemble.predict(X, history) * self.level
 
 
 @dataclass(frozen=True)
@@ -99,9 +108,9 @@ class ValueModel:
     """Factor that sets the total."""
     intervals: IntervalTable
 
-    def predict(self, X: Matrix) -> Vector:
+    def predict(self, X: Matrix, history: History | None = None) -> Vector:
         """CLV of each row, in the bundle's currency."""
-        return self.ensemble.predict(X) * self.level
+        return self.ensemble.predict(X, history) * self.level
 
 
 @dataclass(frozen=True)
@@ -134,11 +143,12 @@ class Models:
         Raises FeatureMismatch when `X` has another number of columns than the contract.
         """
         X = self._checked(X)
+        history = self._history(X)
         unknown = np.full(len(X), np.nan)
-        clv = self.value.predict(X) if self.value else unknown
+        clv = self.value.predict(X, history) if self.value else unknown
         low, high = self.value.intervals.apply(clv) if self.value else (unknown, unknown)
-        orders = self.orders.predict(X) if self.orders else unknown
-        return Prediction(self.churn.predict(X), orders, clv, low, high)
+        orders = self.orders.predict(X, history) if self.orders else unknown
+        return Prediction(self.churn.predict(X, history), orders, clv, low, high)
 
     def contributions(self, X: Matrix) -> Matrix:
         """What each feature adds to the churn log odds before calibration, rows x features.
@@ -147,6 +157,10 @@ class Models:
         values of the BTYD forecast against a typical customer. The constant is left out.
         """
         return self.churn.ensemble.contributions(self._checked(X))
+
+    def _history(self, X: Matrix) -> History | None:
+        """The rows' history of orders, read once for all forecasts; None where there are none."""
+        return history_of(X, self.contract.names) if self.churn.ensemble.forecast else None
 
     def _checked(self, X: Matrix) -> Matrix:
         width = len(self.contract.columns)

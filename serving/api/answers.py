@@ -1,15 +1,20 @@
 """What every handler shares: what is served now, and an answer as JSON."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import orjson
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from serving.api.problems import Problem
 from serving.scoring import utc_text
 from serving.served import NotReady, Served, Shelf
+
+JSON = "application/json"
 
 
 def served_now(request: Request) -> Served:
@@ -27,14 +32,52 @@ def served_now(request: Request) -> Served:
 def origin(served: Served, *, cutoff: bool = True) -> dict[str, Any]:
     """The members of `schemas.Origin`; without `cutoff` the features came with the call."""
     about = served.snapshot.about
+    age = datetime.now(UTC) - about.created_at
     return {
         "cutoff": utc_text(about.cutoff) if cutoff else None,
+        "as_of": utc_text(about.created_at) if cutoff else None,
+        "stale": cutoff and age > timedelta(days=about.serving.stale_after_days),
         "model_version": about.model_version,
         "currency": about.currency,
         "generated": about.generated,
     }
 
 
+def with_origin(known: Mapping[str, Any], rest: bytes) -> bytes:
+    """JSON of the members of `known`, then of those in `rest`, which is JSON already."""
+    return orjson.dumps(known)[:-1] + b"," + rest + b"}"
+
+
 def json_answer(content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """The content as a JSON answer."""
-    return Response(orjson.dumps(content), 200, dict(headers or {}), "application/json")
+    return Response(orjson.dumps(content), 200, dict(headers or {}), JSON)
+
+
+def origin_headers(served: Served) -> dict[str, str]:
+    """The `origin` as headers, for answers that are not JSON."""
+    return {
+        f"Setia-{name.replace('_', '-').title()}": value
+        if isinstance(value, str)
+        else str(value).lower()
+        for name, value in origin(served).items()
+        if value is not None
+    }
+
+
+def attachment(filename: str) -> dict[str, str]:
+    """The header that names the file an answer is to be kept in."""
+    return {"Content-Disposition": f'attachment; filename="{filename}"'}
+
+
+def entity_tag(served: Served, query: BaseModel, kind: str) -> str:
+    """The ETag of what `query` asks of the scores, as media of `kind`."""
+    known = [kind, query.model_dump(mode="json"), origin(served)]
+    digest = sha256(orjson.dumps(known)).hexdigest()[:16]
+    return f'"{served.snapshot.about.snapshot_id}-{digest}"'
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the client already has the answer with this ETag (RFC 9110, 13.1.2)."""
+    given = request.headers.get("if-none-match", "")
+    tags = [part.strip().removeprefix("W/") for part in given.split(",")]
+    return tag in tags or tags == ["*"]

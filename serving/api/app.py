@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
+from serving.api.access_log import log_answer
+from serving.api.idempotency import IdempotentApp
 from serving.api.problems import MEDIA_TYPE, ProblemDocument, install_problems
 
 if TYPE_CHECKING:
+    from serving.api.access import Access
     from serving.api.metrics import Metrics
     from serving.served import Shelf
 
 REFRESH_SECONDS = 1.0
 """How often the service looks for a newer scoring run or bundle."""
+_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key with one of the named scopes, as `setia keys create` makes it. "
+    "Not needed on the loopback while no key exists.",
+}
 
 
 class DocumentedApi(FastAPI):
@@ -26,10 +35,13 @@ class DocumentedApi(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document."""
         if self.openapi_schema is None:
-            for path in super().openapi()["paths"].values():
-                for operation in path.values():
+            document = super().openapi()
+            document.setdefault("components", {})["securitySchemes"] = {"apiKey": _SCHEME}
+            for path, methods in document["paths"].items():
+                for method, operation in methods.items():
                     content = operation["responses"]["default"]["content"]
                     content[MEDIA_TYPE] = content.pop("application/json")
+                    operation["security"] = _security(method.upper(), path)
         return super().openapi()
 
 
@@ -53,46 +65,91 @@ def create_app() -> FastAPI:
     return app
 
 
-def install(app: FastAPI, workspace: Path) -> "Shelf":
-    """Add the routes to `app` and load what `workspace` holds, which may be nothing yet."""
-    from serving.api import at_risk, customers, models, scores
+def install(app: FastAPI, workspace: Path, operations_url: str | None = None) -> "Shelf":
+    """Add the routes to `app` and load what `workspace` holds, which may be nothing yet.
+
+    `operations_url` names the PostgreSQL that holds the operations database, if one does.
+    """
+    from serving.api import at_risk, customers, export, models, scores
+    from serving.api.access import Access
+    from serving.api.kept_answers import KeptAnswers
     from serving.api.metrics import Metrics
+    from serving.database import Database
     from serving.served import Shelf
 
-    for module in (scores, customers, at_risk, models):
+    for module in (scores, customers, at_risk, export, models):
         app.include_router(module.router)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _index, include_in_schema=False)
     app.state.shelf = shelf = Shelf(workspace)
     app.state.metrics = Metrics()
-    _refresh(shelf, app.state.metrics)
+    app.state.database = database = Database(workspace, operations_url)
+    app.state.access = Access(database)
+    app.state.kept_answers = KeptAnswers(database)
+    _refresh(app)
     return shelf
 
 
+async def admit(app: FastAPI, scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Let a request to `app` pass, as `Access.admit` does."""
+    access: Access = app.state.access
+    return await access.admit(scope)
+
+
+def done_once(app: ASGIApp, of: FastAPI) -> ASGIApp:
+    """`app` with writes that carry an idempotency key done once, as `of` remembers them."""
+    return IdempotentApp(app, lambda: of.state.kept_answers)
+
+
+def hot_routes(app: ASGIApp, of: FastAPI) -> ASGIApp:
+    """`app` with the hot routes of `of` answered before it, made in the workers only."""
+    from serving.api.hot import HotRoutes
+
+    return HotRoutes(app, lambda: of.state.shelf)
+
+
 def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:
-    """Count one answered request in the metrics of `app`."""
+    """Count one answered request in the metrics of `app`, and log it."""
     metrics: Metrics = app.state.metrics
     metrics.answered(scope, status, seconds)
+    log_answer(scope, status, seconds)
 
 
-def _refresh(shelf: "Shelf", metrics: "Metrics") -> None:
+def _refresh(app: FastAPI) -> None:
+    """Take up newer scores and newly made or ended keys."""
+    shelf: Shelf = app.state.shelf
+    access: Access = app.state.access
+    metrics: Metrics = app.state.metrics
     if shelf.refresh():
         metrics.serving(shelf.served)
+    metrics.refused(shelf.refused)
+    access.ring.refresh()
+    metrics.guarded(required=access.ring.required)
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    watch = asyncio.create_task(_watch(app.state.shelf, app.state.metrics))
+    watch = asyncio.create_task(_watch(app))
     yield
     watch.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watch
+    app.state.access.ring.close()
+    app.state.database.close()
 
 
-async def _watch(shelf: "Shelf", metrics: "Metrics") -> None:
+async def _watch(app: FastAPI) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
-        await asyncio.to_thread(_refresh, shelf, metrics)
+        await asyncio.to_thread(_refresh, app)
+
+
+def _security(method: str, path: str) -> list[dict[str, list[str]]]:
+    from serving.api.access import OPEN_PATHS, scopes_enough
+
+    if path in OPEN_PATHS:
+        return []
+    return [{"apiKey": [scope]} for scope in sorted(scopes_enough(method, path))]
 
 
 async def _metrics(request: Request) -> Response:

@@ -12,7 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import URL
 from starlette.responses import Response
 
-from serving.api.answers import json_answer, origin, served_now
+from serving.api.answers import (
+    attachment,
+    entity_tag,
+    is_known,
+    json_answer,
+    origin,
+    origin_headers,
+    served_now,
+)
 from serving.api.problems import Problem
 from serving.api.schemas import AtRiskAnswer
 from serving.at_risk import LIST_COLUMNS, list_row
@@ -24,8 +32,8 @@ from serving.tables import csv_text
 router = APIRouter()
 
 
-class ListQuery(BaseModel):
-    """The query string of the at-risk list; an unknown parameter is refused, not ignored."""
+class FilterQuery(BaseModel):
+    """Which part of the list is asked for; an unknown parameter is refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,16 +41,21 @@ class ListQuery(BaseModel):
     min_value: Annotated[float | None, Field(allow_inf_nan=False)] = None
     """Smallest value at risk, in the answer's currency."""
     min_probability: Annotated[float | None, Field(ge=0, le=1)] = None
+
+    @property
+    def filters(self) -> ListFilter:
+        """The filters as the snapshot takes them."""
+        return ListFilter(self.tier, self.min_value, self.min_probability)
+
+
+class ListQuery(FilterQuery):
+    """The query string of the at-risk list."""
+
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
     cursor: str | None = None
     """`next_cursor` of the page before."""
     format: Literal["json", "csv"] | None = None
     """Overrides the Accept header."""
-
-    @property
-    def filters(self) -> ListFilter:
-        """Which part of the list is asked for."""
-        return ListFilter(self.tier, self.min_value, self.min_probability)
 
 
 @router.get(
@@ -59,17 +72,20 @@ async def get_at_risk(
     """A page of the at-risk list; `Accept: text/csv` or `format=csv` gives CSV.
 
     Filters narrow the list: a tier, a smallest value at risk, a smallest churn probability.
-    `Link` names the next page in both formats.
+    `Link` names the next page in both formats; a page not changed since its `ETag` is a 304.
     """
     snapshot, filters = served.snapshot, query.filters
+    wants_csv = _wants_csv(request, query.format)
+    headers = {"Vary": "Accept", "ETag": entity_tag(served, query, "csv" if wants_csv else "json")}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
     after = _position(query.cursor, snapshot, filters) if query.cursor else 0
     rows = snapshot.page(filters, after, query.limit + 1)
     shown = [(rank, orjson.loads(score)) for rank, score in rows[: query.limit]]
     following = _cursor(snapshot, filters, shown[-1][0]) if len(rows) > query.limit else None
-    headers = {"Vary": "Accept"}
     if following:
         headers["Link"] = f'<{_next_url(request.url, following)}>; rel="next"'
-    if _wants_csv(request, query.format):
+    if wants_csv:
         return _csv(served, shown, headers)
     customers = [{"rank": rank, **record} for rank, record in shown]
     page = {"customers": customers, "next_cursor": following}
@@ -88,12 +104,8 @@ def _csv(
 ) -> Response:
     about = served.snapshot.about
     rows = (list_row(rank, record, about.cutoff, about.currency) for rank, record in shown)
-    said = {
-        "Setia-Model-Version": about.model_version,
-        "Setia-Generated": "true" if about.generated else "false",
-        "Content-Disposition": 'attachment; filename="at_risk.csv"',
-    }
-    return Response(csv_text(LIST_COLUMNS, rows), 200, {**headers, **said}, "text/csv")
+    said = {**headers, **origin_headers(served), **attachment("at_risk.csv")}
+    return Response(csv_text(LIST_COLUMNS, rows), 200, said, "text/csv")
 
 
 def _next_url(url: URL, cursor: str) -> str:

@@ -1,4 +1,4 @@
-"""What every request passes first: an id, a bound on its body, and problems in one shape."""
+"""What every request passes first: an id, its key, bounds on body and time, one shape of errors."""
 
 import asyncio
 import logging
@@ -16,24 +16,28 @@ REQUEST_ID = "x-request-id"
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Room for 10,000 customers with some hundred features each."""
 BODY_SECONDS = 20.0
+ANSWER_SECONDS = 60.0
+"""From arrival to the first byte of an answer."""
 
 _SAFE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 _log = logging.getLogger("setia.serving")
 
 Observe = Callable[[Scope, int, float], None]
+Admit = Callable[[Scope], Awaitable[list[tuple[bytes, bytes]]]]
 
 
 class Guard:
     """ASGI middleware around the whole service, BentoML's own routes included.
 
-    Takes or makes the request id, reads the body within bounds before any handler runs, and
-    turns every error that is not yet a problem document into one. `observe` is told the scope,
-    status and seconds of each answer.
+    Takes or makes the request id, has `admit` refuse the request or give headers of its answer,
+    reads the body within bounds before any handler runs, and turns every error that is not yet a
+    problem document into one. `observe` is told the scope, status and seconds of each answer.
     """
 
-    def __init__(self, app: ASGIApp, observe: Observe) -> None:
+    def __init__(self, app: ASGIApp, observe: Observe, admit: Admit) -> None:
         self.app = app
         self.observe = observe
+        self.admit = admit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -43,12 +47,18 @@ class Guard:
         started = time.perf_counter()
         reply = _Reply(scope, send)
         try:
-            await self.app(scope, await _bounded(scope, receive), reply.send)
+            async with reply.deadline:
+                reply.headers = await self.admit(scope)
+                await self.app(scope, await _bounded(scope, receive), reply.send)
         except Problem as problem:
             await reply.problem(problem)
         except Exception:
-            _log.exception("request %s failed", reply.request_id)
-            await reply.problem(plain_problem(500))
+            if reply.deadline.expired():
+                _log.warning("request %s took more than %.0f s", reply.request_id, ANSWER_SECONDS)
+                await reply.problem(plain_problem(504))
+            else:
+                _log.exception("request %s failed", reply.request_id)
+                await reply.problem(plain_problem(500))
         self.observe(scope, reply.status, time.perf_counter() - started)
 
 
@@ -59,6 +69,8 @@ class _Reply:
         given = Headers(scope=scope).get(REQUEST_ID, "")
         self.request_id = given if _SAFE_ID.match(given) else f"req_{secrets.token_hex(12)}"
         self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.deadline = asyncio.timeout(ANSWER_SECONDS)
         self._send = send
         self._replaced = False
         scope["setia.request_id"] = self.request_id
@@ -77,7 +89,10 @@ class _Reply:
             await self._answer(plain_problem(message["status"]), allow)
             return
         self.status = message["status"]
+        # A long answer may take its time once it has begun.
+        self.deadline.reschedule(None)
         headers[REQUEST_ID] = self.request_id
+        headers.raw.extend(self.headers)
         await self._send(message)
 
     async def problem(self, problem: Problem) -> None:
@@ -89,6 +104,7 @@ class _Reply:
         response = problem_response(
             problem, self.request_id, {**headers, REQUEST_ID: self.request_id}
         )
+        response.raw_headers.extend(self.headers)
         await response(self._scope, _nothing_more, self._send)
 
 

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_late
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import Scope
 
+from serving.api.access_log import route_of
 from serving.served import Served
 
 _PROBES = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})
@@ -38,13 +39,25 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livemin",
         )
+        self._keys_required = Gauge(
+            "setia_api_keys_required",
+            "1 when every request needs an API key, 0 while none exists and local ones need none.",
+            registry=self._registry,
+            multiprocess_mode="livemin",
+        )
+
+        self._refused = Gauge(
+            "setia_newer_version_refused",
+            "1 while newer files wait that cannot be served, and older ones are; else 0.",
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
 
     def answered(self, scope: Scope, status: int, seconds: float) -> None:
         """Count one answered request under its route's template."""
         if scope["path"] not in _PROBES:
-            route = getattr(scope.get("route"), "path", "other")
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._seconds.labels(method, route, str(status)).observe(seconds)
+            self._seconds.labels(method, route_of(scope), str(status)).observe(seconds)
 
     def serving(self, served: Served) -> None:
         """Note what is served from now on."""
@@ -52,6 +65,14 @@ class Metrics:
         self._customers.set(about.customers)
         if about.cutoff:
             self._cutoff.set(about.cutoff.timestamp())
+
+    def guarded(self, *, required: bool) -> None:
+        """Note whether API keys are required from now on."""
+        self._keys_required.set(required)
+
+    def refused(self, reason: str | None) -> None:
+        """Note why newer files are not served, or that none wait."""
+        self._refused.set(reason is not None)
 
     def text(self) -> bytes:
         """All measurements in Prometheus text format."""

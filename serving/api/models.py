@@ -2,21 +2,23 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from serving.api.answers import json_answer, origin, served_now
 from serving.api.schemas import ModelsAnswer
 from serving.scoring import utc_text
-from serving.served import Served
+from serving.served import Served, Shelf
 
 router = APIRouter()
 
 
 @router.get("/v1/models", response_model=ModelsAnswer, tags=["models"])
-async def get_models(served: Annotated[Served, Depends(served_now)]) -> Response:
+async def get_models(request: Request, served: Annotated[Served, Depends(served_now)]) -> Response:
     """The champion's versions, cutoffs, horizons, features and model card."""
-    return json_answer({"champion": {**origin(served), **_model(served)}})
+    shelf: Shelf = request.app.state.shelf
+    champion = {**origin(served), **_model(served)}
+    return json_answer({"champion": champion, "refused": shelf.refused})
 
 
 def _model(served: Served) -> dict[str, Any]:

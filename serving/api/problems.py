@@ -14,10 +14,13 @@ MEDIA_TYPE = "application/problem+json"
 
 _TITLES = {
     400: "The request cannot be read",
+    401: "An API key is needed",
+    403: "The API key does not open this",
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
     408: "The request body did not arrive in time",
+    409: "The same request is running",
     410: "The list has been replaced",
     413: "The request body is too large",
     415: "Unsupported media type",
@@ -31,6 +34,7 @@ _DETAILS = {
     404: "nothing is served at this path; GET /v1/openapi.json lists what is",
     405: "this path takes other methods; the Allow header lists them",
     500: "the failure is logged under the request id; send that id when you report it",
+    504: "no answer takes so long unless too much is asked; ask for fewer customers in one call",
     503: "scores are not loaded; GET /v1/models says what is missing and which command makes it",
 }
 
@@ -58,13 +62,19 @@ class Problem(Exception):
     """An answer that is a problem: HTTP status, what is wrong and what to do about it."""
 
     def __init__(
-        self, status: int, detail: str, errors: Sequence[FieldError] = (), slug: str | None = None
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        slug: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = list(errors)
         self.slug = slug
+        self.headers = dict(headers or {})
 
 
 def problem_response(
@@ -81,7 +91,7 @@ def problem_response(
     )
     content: dict[str, Any] = document.model_dump(exclude_defaults=not problem.errors)
     body = orjson.dumps({"type": document.type, **content})
-    return Response(body, problem.status, dict(headers or {}), MEDIA_TYPE)
+    return Response(body, problem.status, {**problem.headers, **(headers or {})}, MEDIA_TYPE)
 
 
 def plain_problem(status: int) -> Problem:

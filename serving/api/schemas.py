@@ -45,6 +45,8 @@ class ScoresRequest(Request):
     customers: Annotated[list[CustomerFeatures], Field(max_length=MOST_CUSTOMERS)] | None = None
     explain: bool = True
     """Whether to add reasons and the next step."""
+    repredict: bool = False
+    """Whether to predict again from the stored feature rows; the answer is the same."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "ScoresRequest":
@@ -63,6 +65,10 @@ class Origin(BaseModel):
 
     cutoff: datetime | None
     """The instant the scores look forward from; null when the features came with the call."""
+    as_of: datetime | None
+    """When the scores were made; null when the features came with the call."""
+    stale: bool
+    """True when that is longer ago than `serving.stale_after_days`."""
     model_version: str
     currency: str
     generated: bool
@@ -177,3 +183,5 @@ class ModelsAnswer(BaseModel):
     """The models this service answers from."""
 
     champion: ModelAnswer
+    refused: str | None
+    """Why newer files are not served yet and these are still; null when none wait."""

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from fastapi import FastAPI
 
 from features.config import ServingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
-from serving.api.app import create_app, install
+from serving.api.app import admit, create_app, done_once, hot_routes, install, observe
 from serving.api.guard import Guard
 from serving.at_risk import rank_scores
 from serving.online import about_scores, write_online
@@ -74,7 +75,8 @@ def publish(company: Company, now: datetime = NOW) -> None:
     order = rank_scores(company.scores)
     about = about_scores(company.bundle, CUTOFF, len(order), company.serving, now)
     ranked = [company.scores[place] for place in order]
-    write_online(company.workspace / "scores" / "online.db", about, ranked, company.X[order])
+    path = company.workspace / "scores" / "online.db"
+    write_online(path, company.bundle, about, ranked, company.X[order])
 
 
 class Api:
@@ -83,7 +85,8 @@ class Api:
     def __init__(self, workspace: Path) -> None:
         self.app: FastAPI = create_app()
         self.shelf = install(self.app, workspace)
-        guarded = Guard(self.app, observe=self.app.state.metrics.answered)
+        inner = done_once(hot_routes(self.app, of=self.app), of=self.app)
+        guarded = Guard(inner, partial(observe, self.app), partial(admit, self.app))
         self._transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
@@ -96,5 +99,7 @@ class Api:
         return asyncio.run(self._send(method, path, options))
 
     async def _send(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
-        async with httpx.AsyncClient(transport=self._transport, base_url="http://setia") as client:
+        async with httpx.AsyncClient(
+            transport=self._transport, base_url="http://127.0.0.1"
+        ) as client:
             return await client.request(method, path, **options)

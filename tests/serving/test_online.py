@@ -1,13 +1,17 @@
 """The online snapshot: what batch writes is what serving reads."""
 
+import io
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
+from pyarrow import parquet
 
+from serving.at_risk import LIST_COLUMNS
 from serving.online import ListFilter, OnlineError, OnlineSnapshot
 from serving.scoring import score_record
 from tests.serving.scored_company import NOW, Company, publish, score_company
@@ -31,6 +35,36 @@ def test_every_customer_is_found_with_its_features_and_score_to_the_bit(
 def test_an_unknown_customer_is_not_found(snapshot: OnlineSnapshot) -> None:
     assert snapshot.find("c_9999") is None
     assert snapshot.find("' OR 1=1 --") is None
+
+
+def test_many_are_found_at_once_as_one_by_one(company: Company, snapshot: OnlineSnapshot) -> None:
+    ids = [score.customer_id for score in company.scores]
+    found = snapshot.find_many([*ids, ids[0], "nobody", "c_0000\0"])
+    assert sorted(found) == sorted(ids)
+    for customer_id in ids[::17]:
+        alone = snapshot.find(customer_id)
+        assert alone is not None
+        assert found[customer_id].score == alone.score
+        assert found[customer_id].features.tobytes() == alone.features.tobytes()
+    assert snapshot.find_many([]) == {}
+
+
+def test_the_parquet_export_holds_the_list(company: Company, snapshot: OnlineSnapshot) -> None:
+    table = parquet.read_table(io.BytesIO(b"".join(snapshot.parquet())))
+    assert tuple(table.column_names) == LIST_COLUMNS
+    listed = [orjson.loads(score) for _, score in snapshot.page(ListFilter(), 0, 1_000)]
+    assert table["customer_id"].to_pylist() == [score["customer_id"] for score in listed]
+    assert table["value_at_risk"].to_pylist() == [score["value_at_risk"] for score in listed]
+    assert table["rank"].to_pylist() == list(range(1, 301))
+
+
+def test_a_file_of_an_older_layout_is_refused(tmp_path: Path) -> None:
+    score_company(tmp_path, customers=5)
+    path = tmp_path / "scores" / "online.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE customers DROP COLUMN timing")
+    with pytest.raises(OnlineError, match="run `setia score` again"):
+        OnlineSnapshot(path)
 
 
 @pytest.mark.parametrize(

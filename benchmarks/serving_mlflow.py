@@ -1,0 +1,34 @@
+"""`mlflow models serve` with the churn booster of a bundle, one row a call."""
+
+import json
+import sys
+from pathlib import Path
+
+import mlflow.lightgbm
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.serving_load import Call, free_port, running
+from benchmarks.serving_rivals import boosters
+from training.bundle import load_bundle
+
+REQUESTS = 50
+
+
+def mlflow_server(workspace: Path, rows: npt.NDArray[np.float64]) -> float:
+    """Microseconds of processor time for one row with all its features and one booster."""
+    bundle = load_bundle(workspace / "bundle")
+    model = workspace / "mlflow"
+    mlflow.lightgbm.save_model(boosters(bundle)[0], str(model), pip_requirements=["lightgbm"])
+    names = boosters(bundle)[0].feature_name()
+    values = [None if np.isnan(value) else value for value in rows[0].tolist()]
+    body = json.dumps({"dataframe_split": {"columns": names, "data": [values]}})
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model)]
+    whole = [*command, "--env-manager", "local", "--port", str(port)]
+    with running(whole, port, {"MLFLOW_DISABLE_TELEMETRY": "true"}, "/ping") as server:
+        load = server.load(Call("/invocations", body), ["-"], 1, REQUESTS)
+    if load.failed:
+        raise RuntimeError(f"mlflow models serve failed {load.failed} of {REQUESTS} calls")
+    print(f"mlflow models serve: CPU {load.cpu:.0f} us a row")
+    return load.cpu
