@@ -9,15 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from features.company_shape import company_shape
 from features.config import PipelineConfig, ServingConfig
 from features.engine import configured_snapshot
 from features.feature_contract import FeatureContract, Matrix
 from features.snapshot import Snapshot
 from features.spark.snapshot import spark_behind
 from features.spine import eligible_at
-from features.table import catalogue_contract, feature_table
+from features.table import catalogue_contract, company_numbers, feature_table
 from serving.at_risk import AtRiskSummary, rank_scores, summarise, write_at_risk
-from serving.online import FILE, about_scores, write_online
+from serving.live import LiveContext, write_live_context
+from serving.online import FILE, about_scores, bundle_digest, write_online
 from serving.scoring import Score, score_rows, write_score_csv, write_scores
 from serving.spark_scoring import score_on_spark
 from training.bundle import Bundle, load_bundle
@@ -50,6 +52,7 @@ def score_snapshot(
     snapshot = configured_snapshot(config)
     cutoff = cutoff or snapshot.manifest.watermark
     scores, X = _scored(config, snapshot, bundle, cutoff, progress)
+    write_live_context(config.workspace / "scores", _live_context(config, snapshot, bundle, cutoff))
     return _write(config, bundle, scores, X, cutoff, now)
 
 
@@ -77,6 +80,18 @@ def _scored(
         progress=lambda done: progress("explaining scores", done, len(ids)),
     )
     return scores, X
+
+
+def _live_context(
+    config: PipelineConfig, snapshot: Snapshot, bundle: Bundle, cutoff: datetime
+) -> LiveContext:
+    """What a live request needs beside its rows to score as this run does."""
+    return LiveContext(
+        bundle_digest=bundle_digest(bundle),
+        cutoff=cutoff,
+        shape=company_shape(config, snapshot),
+        numbers=company_numbers(snapshot, cutoff),
+    )
 
 
 def write_predictions(
