@@ -1,6 +1,9 @@
 """POST /v1/scores/live: rows sent along give what the nightly run wrote of the same rows."""
 
 import json
+import shlex
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from tests.serving.live_company import LiveCompany, score_live_company
 from tests.serving.scored_company import Api, Company
 
 CUSTOMERS = 200
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +208,22 @@ def test_the_openapi_document_lists_the_columns_of_the_contract(live_api: Api) -
         "maximum": 1e12,
         "title": "Amount",
     }
+
+
+def test_the_documented_call_is_answered(live_api: Api) -> None:
+    blocks = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8").split("```")
+    (call,) = [block for block in blocks if block.strip().startswith("curl") and "/live" in block]
+    body = shlex.split(call)[shlex.split(call).index("-d") + 1]
+    answer = live_api.post("/v1/scores/live", json=json.loads(body)).json()
+    assert answer["cutoff"] == "2026-06-29T17:00:00Z"
+    assert answer["customer"]["customer_id"] == "C-77"
+    assert 0 < answer["customer"]["churn_probability"] < 1
+
+
+def test_live_scoring_needs_only_what_the_serving_environment_has() -> None:
+    absent = "duckdb", "pandas", "pyarrow", "sklearn", "mlflow"
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); import serving.api.live"
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
 
 
 def test_until_a_scoring_run_leaves_its_numbers_live_scoring_is_not_ready(
