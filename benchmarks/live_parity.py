@@ -90,7 +90,7 @@ def _body(customer: str, rows: Rows, cutoff: datetime) -> dict[str, Any]:
         "customer_id": customer,
         "as_of": cutoff.isoformat(),
         "customer": customers[0],
-        **rows,
+        **{str(name): each for name, each in rows.items()},
     }
 
 

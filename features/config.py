@@ -170,6 +170,8 @@ class ServingConfig(Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 3000
     high_risk: Annotated[float, Field(gt=0, lt=1)] = 0.6
     medium_risk: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    recovery_margin: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """How far below `high_risk` a customer at risk must come to have recovered."""
     language: Literal["en", "id"] = "en"
 
 

@@ -55,17 +55,19 @@ def create_app() -> FastAPI:
 
 def install(app: FastAPI, workspace: Path) -> "Shelf":
     """Add the routes to `app` and load what `workspace` holds, which may be nothing yet."""
-    from serving.api import at_risk, customers, live, models, scores
+    from serving.api import at_risk, customers, events, live, models, scores
     from serving.api.metrics import Metrics
+    from serving.fresh_scoring import FreshScorer
     from serving.live import LiveShelf
     from serving.served import Shelf
 
-    for module in (scores, live, customers, at_risk, models):
+    for module in (scores, live, events, customers, at_risk, models):
         app.include_router(module.router)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _index, include_in_schema=False)
     app.state.shelf = shelf = Shelf(workspace)
     app.state.live = LiveShelf(workspace)
+    app.state.fresh = FreshScorer(workspace)
     app.state.metrics = Metrics()
     _refresh(shelf, app.state.metrics)
     return shelf

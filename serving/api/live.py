@@ -30,16 +30,13 @@ _INLINE_ROWS = 300
 _LISTED = 20
 
 
-class LiveRequest(schemas.Request):
-    """One customer and all that is known of it, under the names of the data contract.
+class BehaviourRows(schemas.Request):
+    """Rows of one customer under the names of the data contract.
 
     A table or column that the company's nightly data lacks is refused: the model knows none.
     """
 
     customer_id: schemas.CustomerId
-    as_of: Annotated[str, Field(max_length=40)] | None = None
-    """The instant to stand at, or a date for the start of that day; now when left out."""
-    customer: Annotated[Row, RowOf("customers")] | None = None
     orders: list[Annotated[Row, RowOf("orders")]] = Field([], max_length=MOST_ROWS["orders"])
     events: list[Annotated[Row, RowOf("events")]] = Field([], max_length=MOST_ROWS["events"])
     subscriptions: list[Annotated[Row, RowOf("subscriptions")]] = Field(
@@ -54,7 +51,6 @@ class LiveRequest(schemas.Request):
     def rows(self) -> GivenRows:
         """The rows by table; tables without any are left out."""
         tables: dict[TableName, list[Row]] = {
-            "customers": [self.customer] if self.customer is not None else [],
             "orders": self.orders,
             "events": self.events,
             "subscriptions": self.subscriptions,
@@ -62,6 +58,20 @@ class LiveRequest(schemas.Request):
             "surveys": self.surveys,
         }
         return {name: rows for name, rows in tables.items() if rows}
+
+
+class LiveRequest(BehaviourRows):
+    """One customer and all that is known of it."""
+
+    as_of: Annotated[str, Field(max_length=40)] | None = None
+    """The instant to stand at, or a date for the start of that day; now when left out."""
+    customer: Annotated[Row, RowOf("customers")] | None = None
+
+    @property
+    def rows(self) -> GivenRows:
+        """The rows by table, the customer's own among them."""
+        own: GivenRows = {"customers": [self.customer]} if self.customer is not None else {}
+        return {**super().rows, **own}
 
 
 class LiveAnswer(schemas.Origin):
@@ -81,12 +91,13 @@ async def post_live(
     The cutoff is the end of the local day of `as_of`, so that all of today counts; `as_of` at
     the start of a day is the cutoff itself. Rows at or after the cutoff count for nothing.
     """
-    work = partial(_answer, _scorer(request, served), served, body, datetime.now(UTC))
+    work = partial(_answer, live_scorer(request, served), served, body, datetime.now(UTC))
     is_small = sum(map(len, body.rows.values())) <= _INLINE_ROWS
     return json_answer(work() if is_small else await anyio.to_thread.run_sync(work))
 
 
-def _scorer(request: Request, served: Served) -> LiveScorer:
+def live_scorer(request: Request, served: Served) -> LiveScorer:
+    """What scores live now. Raises Problem 503 when the last scoring run left nothing for it."""
     shelf: LiveShelf = request.app.state.live
     try:
         return shelf.scorer(served)
@@ -102,7 +113,7 @@ def _answer(scorer: LiveScorer, served: Served, body: LiveRequest, now: datetime
             body.customer_id, rows, cutoff, served.snapshot.about.serving, explain=body.explain
         )
     except RowsRefused as error:
-        raise _refused(error) from None
+        raise refused(error) from None
     except NotEligible as error:
         raise Problem(422, str(error), slug="not-eligible") from None
     return {
@@ -126,7 +137,8 @@ def _as_of(given: str | None, zone: ZoneInfo, now: datetime) -> datetime:
     return as_of
 
 
-def _refused(error: RowsRefused) -> Problem:
+def refused(error: RowsRefused) -> Problem:
+    """The problem that names every value that breaks the contract, by JSON pointer."""
     return _invalid([FieldError(location=_pointer(f), detail=f.detail) for f in error.faults])
 
 
