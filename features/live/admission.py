@@ -128,7 +128,7 @@ class _Table:
         """A bare date that is the day of the time it must not precede is read as that time."""
         for first, second in self._table.order:
             start, end = row.get(first), row.get(second)
-            if start is None or end is None or end >= start:
+            if start is None or end is None or not end < start <= self._latest:
                 continue
             zone = self._shape.zone
             day = start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)

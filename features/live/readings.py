@@ -47,9 +47,9 @@ def instant(text: str, zone: ZoneInfo) -> datetime:
         raise _not_a_time(text)
     try:
         written = datetime.fromisoformat(text)
-    except ValueError:
+        at = written.astimezone(UTC) if written.tzinfo else _in_zone(written, zone)
+    except (ValueError, OverflowError):
         raise _not_a_time(text) from None
-    at = written.astimezone(UTC) if written.tzinfo else _in_zone(written, zone)
     if at < _FIRST or at == _EPOCH:
         raise ValueError(f"{text!r} stands for no date in many programs; write null for no time")
     return at

@@ -152,6 +152,9 @@ def test_a_customer_whom_the_nightly_run_would_leave_out_is_refused_with_the_rea
         ("/customer_id", "x" * 10_000, "at most 200 characters"),
         ("/as_of", "2999-01-01", "lies in the future; leave it out"),
         ("/as_of", "soon", "is not a time"),
+        ("/as_of", "0001-01-01", "is not a time"),
+        ("/orders/0/ordered_at", "9999-12-31T23:59:59Z", "lies in the future"),
+        ("/orders/0/refunded_at", "0001-01-01", "is not a time"),
     ],
 )
 def test_what_cannot_be_taken_is_named_by_field_with_what_would_be_right(
