@@ -16,6 +16,8 @@ TableName = Literal[
 ]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 
+SurveyKind = Literal["nps", "csat", "ces"]
+
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -73,7 +75,7 @@ class SourceConfig(Section):
     decimal: Literal[".", ","] = "."
     date_format: str | None = None
     """strptime format of every time in this source; None reads the ISO forms, %s the epoch."""
-    scales: dict[Literal["nps", "csat", "ces"], tuple[float, float]] = {}
+    scales: dict[SurveyKind, tuple[float, float]] = {}
     """Survey kind to the lowest and highest score, where not 0..10, 1..5 and 1..7."""
     guests: bool = False
     """Rows without a customer are guest orders: set aside and counted, not rejected."""
@@ -168,6 +170,8 @@ class ServingConfig(Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 3000
     high_risk: Annotated[float, Field(gt=0, lt=1)] = 0.6
     medium_risk: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    recovery_margin: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """How far below `high_risk` a customer at risk must come to have recovered."""
     language: Literal["en", "id"] = "en"
     stale_after_days: Annotated[int, Field(ge=1)] = 2
     """Scores made longer ago are called stale in every answer."""

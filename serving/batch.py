@@ -9,15 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from features.company_shape import company_shape
 from features.config import PipelineConfig, ServingConfig
 from features.engine import configured_snapshot
 from features.feature_contract import FeatureContract, Matrix
-from features.snapshot import Snapshot
+from features.snapshot import Snapshot, open_snapshot
 from features.spark.snapshot import spark_behind
 from features.spine import eligible_at
-from features.table import catalogue_contract, feature_table
+from features.table import catalogue_contract, company_numbers, feature_table
 from serving.at_risk import AtRiskSummary, rank_scores, summarise, write_at_risk
-from serving.online import FILE, about_scores, write_online
+from serving.history import FILE as HISTORY
+from serving.history import write_history
+from serving.live import LiveContext, write_live_context
+from serving.online import FILE, about_scores, bundle_digest, write_online
 from serving.scoring import Score, score_rows, write_score_csv, write_scores
 from serving.spark_scoring import score_on_spark
 from training.bundle import Bundle, load_bundle
@@ -50,6 +54,7 @@ def score_snapshot(
     snapshot = configured_snapshot(config)
     cutoff = cutoff or snapshot.manifest.watermark
     scores, X = _scored(config, snapshot, bundle, cutoff, progress)
+    _write_for_live(config, snapshot, bundle, cutoff)
     return _write(config, bundle, scores, X, cutoff, now)
 
 
@@ -77,6 +82,23 @@ def _scored(
         progress=lambda done: progress("explaining scores", done, len(ids)),
     )
     return scores, X
+
+
+def _write_for_live(
+    config: PipelineConfig, snapshot: Snapshot, bundle: Bundle, cutoff: datetime
+) -> None:
+    """Write what a live request needs to score as this run does: the company, and who did what."""
+    context = LiveContext(
+        bundle_digest=bundle_digest(bundle),
+        cutoff=cutoff,
+        shape=company_shape(config, snapshot),
+        numbers=company_numbers(snapshot, cutoff),
+    )
+    folder = config.workspace / "scores"
+    write_live_context(folder, context)
+    rows = open_snapshot(snapshot.folder, memory_limit=config.memory_limit)
+    write_history(folder / HISTORY, rows)
+    rows.connection.close()
 
 
 def write_predictions(

@@ -10,6 +10,7 @@ MISSING = frozenset(
 )
 """Lower-case words that mean there is no value."""
 
+_BETWEEN_WORDS = r"[\s/-]+"
 _BLANKS = " \t\r\n\u00a0\u202f\u200b\ufeff"
 
 _TRUE = ("1", "1.0", "true", "t", "yes", "y", "ya", "iya", "benar", "on", "oui", "ja", "si", "sí")
@@ -96,6 +97,14 @@ def cleaned(cell: str, kind: Kind) -> str:
         f"CASE WHEN strlen({trimmed}) > {longest} OR lower({trimmed}) NOT IN ({listed}) "
         f"THEN {trimmed} END"
     )
+
+
+def cleaned_text(cell: str, kind: Kind) -> str | None:
+    """What `cleaned` gives in SQL, for one value."""
+    trimmed = cell.strip(_BLANKS)
+    folded = trimmed.lower()
+    is_missing = folded in MISSING and (kind != "text" or folded != "na")
+    return None if is_missing else trimmed
 
 
 def time_value(text: str, zone: str, date_format: str | None) -> str:
@@ -185,14 +194,25 @@ def boolean_value(text: str) -> str:
 
 def choice_value(text: str, column: Column) -> str:
     """SQL for the choice of `column` that `text` names, whatever its case; NULL when none."""
-    synonyms = _SYNONYMS.get(column.name.removeprefix("preferred_"), {})
-    names = {choice: (choice, *synonyms.get(choice, ())) for choice in column.choices}
-    folded = rf"regexp_replace(lower({text}), '[\s/-]+', '_', 'g')"
+    folded = f"regexp_replace(lower({text}), '{_BETWEEN_WORDS}', '_', 'g')"
     cases = " ".join(
         f"WHEN {folded} IN ({', '.join(literal(word) for word in words)}) THEN {literal(choice)}"
-        for choice, words in names.items()
+        for choice, words in _spellings(column).items()
     )
     return f"CASE {cases} END"
+
+
+def choice_of(text: str, column: Column) -> str | None:
+    """What `choice_value` gives in SQL, for one value."""
+    folded = re.sub(_BETWEEN_WORDS, "_", text.lower(), flags=re.ASCII)
+    named = (choice for choice, words in _spellings(column).items() if folded in words)
+    return next(named, None)
+
+
+def _spellings(column: Column) -> dict[str, tuple[str, ...]]:
+    """Each choice of `column` and the words that mean it."""
+    synonyms = _SYNONYMS.get(column.name.removeprefix("preferred_"), {})
+    return {choice: (choice, *synonyms.get(choice, ())) for choice in column.choices}
 
 
 def id_value(text: str) -> str:
@@ -203,6 +223,11 @@ def id_value(text: str) -> str:
 def is_float_id(text: str) -> str:
     """SQL for whether `text` is an integer exported with an empty fraction."""
     return rf"suffix({text}, '.0') AND regexp_full_match({text}, '\d+\.0')"
+
+
+def id_of(text: str) -> str:
+    """What `id_value` gives in SQL, for one value."""
+    return text[:-2] if re.fullmatch(r"\d+\.0", text, re.ASCII) else text
 
 
 def typed_value(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from features.config import SourceConfig
+from features.config import SourceConfig, SurveyKind
 from features.contracts import SURVEY_SCALES, Table
 from features.ingest.mapping import Binding
 from features.ingest.normalise import currency_mark, literal, marks_of, quoted
@@ -23,6 +23,7 @@ _UNREADABLE = {
     "boolean": "unreadable_boolean",
     "choice": "unknown_value",
 }
+Scale = tuple[float, float]
 _NUMERIC = ("money", "number", "whole")
 # Excel's day zero and the epoch are what an empty date turns into on its way through programs.
 _IMPLAUSIBLE = "{time} < TIMESTAMPTZ '1900-01-02 00:00:00+00' OR epoch_us({time}) = 0"
@@ -143,9 +144,9 @@ def _absurd(bindings: list[Binding]) -> Iterator[Rule]:
             yield Rule("absurd_number", column.name, " OR ".join(limits), _shown(binding))
 
 
-def survey_scale(source: SourceConfig, kind: str) -> tuple[float, float]:
-    """The lowest and highest score that `source` uses for a survey kind."""
-    given = (scale for name, scale in source.scales.items() if name == kind)
+def survey_scale(scales: Mapping[SurveyKind, Scale], kind: str) -> Scale:
+    """The lowest and highest score of a survey kind, where a source's own are `scales`."""
+    given = (scale for name, scale in scales.items() if name == kind)
     return next(given, SURVEY_SCALES[kind])
 
 
@@ -154,7 +155,7 @@ def _off_scale(table: Table, source: SourceConfig, bindings: list[Binding]) -> I
     if table.name != "surveys" or not scored:
         return
     for kind in SURVEY_SCALES:
-        lowest, highest = survey_scale(source, kind)
+        lowest, highest = survey_scale(source.scales, kind)
         condition = f"kind = {literal(kind)} AND score NOT BETWEEN {lowest} AND {highest}"
         yield Rule("off_scale", "score", condition, f"kind || ' ' || {text_of(scored[0])}")
 

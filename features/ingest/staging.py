@@ -249,7 +249,7 @@ def _shaped_orders(staged: Staged) -> dict[str, str]:
 def _standard_score(source: SourceConfig) -> str:
     cases = []
     for kind, (lowest, highest) in SURVEY_SCALES.items():
-        low, high = survey_scale(source, kind)
+        low, high = survey_scale(source.scales, kind)
         if (low, high) != (lowest, highest):
             factor = (highest - lowest) / (high - low)
             cases.append(

@@ -70,18 +70,22 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
 
     `operations_url` names the PostgreSQL that holds the operations database, if one does.
     """
-    from serving.api import at_risk, customers, export, models, scores
+    from serving.api import at_risk, customers, events, export, live, models, scores
     from serving.api.access import Access
     from serving.api.kept_answers import KeptAnswers
     from serving.api.metrics import Metrics
     from serving.database import Database
+    from serving.fresh_scoring import FreshScorer
+    from serving.live import LiveShelf
     from serving.served import Shelf
 
-    for module in (scores, customers, at_risk, export, models):
+    for module in (scores, live, events, customers, at_risk, export, models):
         app.include_router(module.router)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _index, include_in_schema=False)
     app.state.shelf = shelf = Shelf(workspace)
+    app.state.live = LiveShelf(workspace)
+    app.state.fresh = FreshScorer(workspace)
     app.state.metrics = Metrics()
     app.state.database = database = Database(workspace, operations_url)
     app.state.access = Access(database)

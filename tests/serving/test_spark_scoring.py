@@ -53,7 +53,10 @@ def written(config: PipelineConfig, engine: str) -> dict[str, bytes]:
 
 def test_the_same_bytes_are_written_by_both_engines(company: PipelineConfig) -> None:
     one, other = written(company, "duckdb"), written(company, "spark")
-    assert set(one) == {"scores.csv", "scores.parquet", "at_risk.csv", "online.db"}
+    assert set(one) == {
+        *("scores.csv", "scores.parquet", "at_risk.csv"),
+        *("online.db", "live.json", "history.db"),
+    }
     assert [name for name in one if one[name] != other.get(name)] == []
 
 

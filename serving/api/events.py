@@ -1,0 +1,90 @@
+"""POST /v1/events: something fresh of one customer, kept, and the customer scored anew."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Request
+from pydantic import AwareDatetime, model_validator
+from starlette.responses import Response
+
+from features.live.admission import RowsRefused
+from serving.api import schemas
+from serving.api.answers import json_answer, origin, served_now
+from serving.api.live import BehaviourRows, live_scorer, refused
+from serving.api.problems import Problem
+from serving.fresh_scoring import FreshScorer, Rescored
+from serving.live import LiveScorer
+from serving.scoring import score_record, utc_text
+from serving.served import NotReady, Served
+
+router = APIRouter()
+
+
+class FreshRequest(BehaviourRows):
+    """What is new of one customer: orders, usage, and tickets or surveys as they stand now."""
+
+    @model_validator(mode="after")
+    def _something(self) -> "FreshRequest":
+        if not self.rows:
+            raise ValueError("give at least one row of orders, events, tickets or another table")
+        return self
+
+
+class FreshAnswer(schemas.Origin):
+    """The customer as scored from all that was known and what the call brought."""
+
+    company_cutoff: AwareDatetime
+    """As of when the company's own numbers hold."""
+    customer: schemas.ScoreAnswer | None
+    """Null for a customer whom the nightly run would leave out; `not_scored` says why."""
+    score_id: str | None
+    not_scored: str | None
+    event: Literal["customer.at_risk", "customer.recovered"] | None
+    """What the score changed, if it crossed the limit of high risk."""
+
+
+@router.post("/v1/events", response_model=FreshAnswer, tags=["scores"])
+async def post_events(
+    request: Request, body: FreshRequest, served: Annotated[Served, Depends(served_now)]
+) -> Response:
+    """Keep fresh rows of one customer and score the customer as of today.
+
+    A ticket, subscription or survey that is known already is changed by what the row names; an
+    order line with a known order and product is replaced; anything else is added.
+    """
+    scorer, now = live_scorer(request, served), datetime.now(UTC)
+    fresh: FreshScorer = request.app.state.fresh
+
+    def work() -> dict[str, Any]:
+        return _answer(fresh, served, scorer, body, now)
+
+    return json_answer(await anyio.to_thread.run_sync(work))
+
+
+def _answer(
+    fresh: FreshScorer, served: Served, scorer: LiveScorer, body: FreshRequest, now: datetime
+) -> dict[str, Any]:
+    try:
+        found = fresh.take_in(
+            served, scorer, body.customer_id, body.rows, now, explain=body.explain
+        )
+    except RowsRefused as error:
+        raise refused(error) from None
+    except NotReady as error:
+        raise Problem(503, str(error), slug="not-ready") from None
+    return {
+        **origin(served),
+        "cutoff": utc_text(scorer.cutoff(now)),
+        "company_cutoff": utc_text(scorer.context.cutoff),
+        **_outcome(found),
+    }
+
+
+def _outcome(found: Rescored) -> dict[str, Any]:
+    return {
+        "customer": score_record(found.score) if found.score else None,
+        "score_id": found.score_id,
+        "not_scored": found.not_scored,
+        "event": found.event,
+    }

@@ -1,0 +1,178 @@
+"""A customer scored anew when something fresh of theirs arrives: stored rows and fresh ones."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from features.config import ServingConfig, TableName
+from features.contracts import TABLES
+from features.live.rows import CustomerRows
+from features.text.reading import with_text_read
+from features.versions import KNOWN_FROM, KNOWN_UNTIL
+from serving.fresh import FreshStore, FreshWriter, RiskEvent, Standing
+from serving.history import FILE, History, Row, Rows
+from serving.live import GivenRows, LiveScorer, NotEligible
+from serving.online import OnlineSnapshot
+from serving.scoring import Score
+from serving.served import NotReady, Served
+
+_KEYS: Mapping[TableName, tuple[str, ...]] = {
+    "orders": ("order_id", "product_id"),
+    "subscriptions": ("subscription_id",),
+    "tickets": ("ticket_id",),
+    "surveys": ("kind", "sent_at", "ticket_id"),
+}
+"""By what a row is known again; one without an id, or a survey without its time, is new."""
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """What became of a call: a score with its id, and the event it led to, if any."""
+
+    score: Score | None
+    score_id: str | None
+    event: RiskEvent | None
+    not_scored: str | None
+    """Why there is no score; the rows are kept all the same."""
+
+
+class HistoryShelf:
+    """Holds the newest history and takes up a newer one."""
+
+    def __init__(self, workspace: Path) -> None:
+        self._path = workspace / "scores" / FILE
+        self._taken: tuple[int, History] | None = None
+
+    def history(self) -> History:
+        """The rows of the last scoring run; NotReady when it left none."""
+        try:
+            file = self._path.stat().st_ino
+            if self._taken is None or self._taken[0] != file:
+                self._taken = (file, History(self._path))
+            return self._taken[1]
+        except (OSError, sqlite3.Error):
+            raise NotReady("the last scoring run left no history; run `setia score`") from None
+
+
+class FreshScorer:
+    """Takes in fresh rows of one workspace's customers, one call after another."""
+
+    def __init__(self, workspace: Path) -> None:
+        self._histories = HistoryShelf(workspace)
+        self._store = FreshStore(workspace)
+
+    def take_in(
+        self,
+        served: Served,
+        scorer: LiveScorer,
+        customer_id: str,
+        given: GivenRows,
+        now: datetime,
+        *,
+        explain: bool,
+    ) -> Rescored:
+        """Keep the rows, score the customer from all that is known, and keep that too.
+
+        Either all of it is kept or none. Raises RowsRefused when rows break the contract, and
+        NotReady when there is no history to add them to.
+        """
+        history = self._histories.history()
+        admitted = scorer.admit(customer_id, given, now)
+        fresh = {name: [with_text_read(row) for row in rows] for name, rows in admitted.items()}
+        serving = served.snapshot.about.serving
+        cutoff = scorer.cutoff(now)
+        with self._store.writing() as writer:
+            writer.add(customer_id, fresh, now)
+            rows = _together(history, writer, customer_id)
+            try:
+                score = scorer.score(customer_id, rows, cutoff, serving, explain=explain)
+            except NotEligible as error:
+                return Rescored(None, None, None, str(error))
+            return _kept(writer, served, score, caused_by(fresh), now)
+
+
+def caused_by(fresh: CustomerRows) -> str:
+    """What arrived, in words: `2 orders, 1 tickets`."""
+    return ", ".join(f"{len(rows)} {name}" for name, rows in fresh.items())
+
+
+def _together(history: History, writer: FreshWriter, customer_id: str) -> Rows:
+    """The customer's rows as the last run knew them, with all that arrived since."""
+    rows = history.rows(customer_id)
+    for call in writer.rows_since(customer_id, history.data_until):
+        for name, fresh in call.items():
+            rows[name] = with_fresh(name, rows.get(name, []), fresh)
+    return rows
+
+
+def with_fresh(table: str, stored: Sequence[Row], fresh: Sequence[Row]) -> list[Row]:
+    """The rows of a table with those of one call: a row known again takes the place of the old.
+
+    A ticket, subscription or survey keeps what the fresh row does not name.
+    """
+    known: dict[tuple[Any, ...], Row] = {}
+    for row in stored:
+        if key := _key(table, row):
+            known[key] = row
+    again = {key for row in fresh if (key := _key(table, row))}
+    is_versioned = any(KNOWN_FROM in row for row in stored)
+    kept = [row for row in stored if _key(table, row) not in again]
+    return [*kept, *_joined(table, known, fresh, is_versioned=is_versioned)]
+
+
+def _joined(
+    table: str, known: Mapping[tuple[Any, ...], Row], fresh: Sequence[Row], *, is_versioned: bool
+) -> Iterator[Row]:
+    for row in fresh:
+        key = _key(table, row)
+        old = known.get(key, {}) if key and table != "orders" else {}
+        joined = {**old, **row}
+        if is_versioned:
+            # The newest state is the only one that a score as of now can see.
+            joined |= {KNOWN_FROM: row[str(TABLES["tickets"].time)], KNOWN_UNTIL: None}
+        yield joined
+
+
+def _key(table: str, row: Row) -> tuple[Any, ...] | None:
+    """By what the row is known again, or None for one that never is."""
+    if row.get("is_return"):
+        return None  # a return bears the order it takes back, and does not replace it
+    names = next((names for name, names in _KEYS.items() if name == table), ())
+    key = tuple(row.get(name) for name in names)
+    needed = key[:2] if table == "surveys" else key[:1]
+    return None if not key or None in needed else key
+
+
+def _kept(writer: FreshWriter, served: Served, score: Score, cause: str, now: datetime) -> Rescored:
+    serving = served.snapshot.about.serving
+    was = was_at_risk(served.snapshot, writer.standing(score.customer_id), score.customer_id)
+    is_at_risk = stands_at_risk(score.churn_probability, serving, was=was)
+    version = served.snapshot.about.model_version
+    score_id = writer.record(score, cause, version, now, is_at_risk=is_at_risk)
+    event: RiskEvent | None = None
+    if is_at_risk != was:
+        event = "customer.at_risk" if is_at_risk else "customer.recovered"
+        writer.happened(event, score.customer_id, score_id, now)
+    return Rescored(score, score_id, event, None)
+
+
+def stands_at_risk(propensity: float, serving: ServingConfig, *, was: bool) -> bool:
+    """Whether a customer is at risk: from `high_risk` on, and until clearly below it again."""
+    return propensity >= serving.high_risk - (serving.recovery_margin if was else 0.0)
+
+
+def was_at_risk(snapshot: OnlineSnapshot, standing: Standing | None, customer_id: str) -> bool:
+    """Whether the customer was at risk when last scored, live or at night."""
+    found, about = snapshot.find(customer_id), snapshot.about
+    if standing and (found is None or standing.at >= about.created_at):
+        return standing.is_at_risk
+    if found is None:
+        return False
+    propensity = orjson.loads(found.score)["churn_probability"]
+    before = standing.is_at_risk if standing else False
+    return stands_at_risk(propensity, about.serving, was=before)
