@@ -107,7 +107,7 @@ def _saves_more(share: float, ours: Floats, theirs: Floats, truth: Truth) -> boo
 
 
 def _disturbed(flags: npt.NDArray[np.bool_], truth: Truth) -> bool:
-    """Print how well flags find the sleeping dogs; whether they are right twice as often as chance."""
+    """Print how well flags find sleeping dogs; whether they are right twice as often as chance."""
     dogs = truth.group == "sleeping_dog"
     precision = dogs[flags].mean() if flags.any() else 0.0
     print(

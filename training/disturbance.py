@@ -28,6 +28,10 @@ class Disturbance(BaseModel):
         return np.asarray(uplift <= self.up_to)
 
 
+NOBODY = Disturbance(up_to=None, slices=())
+"""For a ranking by uplift that is not shown to be better than chance."""
+
+
 def fit_disturbance(trial: Trial, uplift: Vector, response: Vector) -> Disturbance:
     """Flag the lowest tenths of out-of-fold `uplift` in which contact surely did harm.
 

@@ -7,12 +7,12 @@ import numpy as np
 
 from features.config import TrainingConfig
 from training.comparison import Estimate
-from training.disturbance import Disturbance, fit_disturbance
+from training.disturbance import NOBODY, Disturbance, fit_disturbance
 from training.metrics import Vector, bootstrap, measure
 from training.qini import qini_metric
 from training.uplift_learners import LEARNERS, Trial, UpliftModel, cross_scores, require_trial
 
-RESPONSE, AT_RISK = "response model", "value at risk"
+RESPONSE, AT_RISK, RANDOM = "response model", "value at risk", "a random order"
 _TAIL = 2.5
 
 
@@ -24,7 +24,7 @@ class UpliftVerdict:
     qini: Mapping[str, Estimate]
     """Qini per 1,000 customers, in value, by learner and rival, each with its own interval."""
     gains: Mapping[str, Estimate]
-    """Chosen learner's Qini less each rival's and less a random order's ("random"), paired.
+    """Chosen learner's Qini less each rival's, paired by draw.
 
     The intervals hold for all learners at once, so that choosing the best of them is paid for.
     """
@@ -33,6 +33,11 @@ class UpliftVerdict:
     def is_used(self) -> bool:
         """Whether uplift may rank: surely better than every rival and than chance."""
         return all(gain.low > 0 for gain in self.gains.values())
+
+    @property
+    def beats_chance(self) -> bool:
+        """Whether uplift surely ranks better than a random order: if not, it flags nobody."""
+        return self.gains[RANDOM].low > 0
 
     def __str__(self) -> str:
         if self.is_used:
@@ -69,7 +74,9 @@ def fit_uplift(trial: Trial, training: TrainingConfig) -> Uplift:
     return Uplift(
         model=LEARNERS[verdict.learner](trial, training),
         verdict=verdict,
-        disturbance=fit_disturbance(trial, scores[verdict.learner], scores["response"]),
+        disturbance=fit_disturbance(trial, scores[verdict.learner], scores["response"])
+        if verdict.beats_chance
+        else NOBODY,
     )
 
 
@@ -85,27 +92,35 @@ def judge_uplift(
     together.
     """
     response, value = scores["response"], trial.value
-    rankings = {name: scores[name] * value for name in LEARNERS if name in scores}
-    rivals = {RESPONSE: response * value, AT_RISK: (1.0 - response) * value}
-    metric = {"qini": qini_metric(trial.treated)}
-    kept, everyone = (trial.outcome - response) * value, rankings | rivals
-    draws, seed = training.bootstrap_draws, training.seed
-    drawn = bootstrap(metric, kept, everyone, trial.customer_id, draws=draws, seed=seed)
-    cells = {name: found["qini"] for name, found in drawn.items()}
-    points = {name: measure(metric["qini"], kept, ranked) for name, ranked in everyone.items()}
-    chosen = max(rankings, key=lambda name: points[name])
-    points_less = {**{rival: points[rival] for rival in rivals}, "random": 0.0}
-    cells_less = {**{rival: cells[rival] for rival in rivals}, "random": np.zeros(draws)}
+    learners = {name: scores[name] * value for name in LEARNERS}
+    rivals = {
+        RESPONSE: response * value,
+        AT_RISK: (1.0 - response) * value,
+        RANDOM: np.zeros(len(trial)),
+    }
+    metric, surprise = qini_metric(trial.treated), (trial.outcome - response) * value
+    everyone = learners | rivals
+    drawn = bootstrap(
+        {"qini": metric},
+        surprise,
+        everyone,
+        trial.customer_id,
+        draws=training.bootstrap_draws,
+        seed=training.seed,
+    )
+    points = {name: measure(metric, surprise, ranked) for name, ranked in everyone.items()}
+    draws = {name: found["qini"] for name, found in drawn.items()}
+    chosen = max(learners, key=lambda name: points[name])
     return UpliftVerdict(
         learner=chosen,
-        qini={name: _percentile(points[name], cells[name]) for name in everyone},
+        qini={name: _percentile(points[name], draws[name]) for name in everyone},
         gains={
             rival: _simultaneous(
-                {name: points[name] - points_less[rival] for name in rankings},
-                {name: cells[name] - cells_less[rival] for name in rankings},
+                {name: points[name] - points[rival] for name in learners},
+                {name: draws[name] - draws[rival] for name in learners},
                 chosen,
             )
-            for rival in points_less
+            for rival in rivals
         },
     )
 

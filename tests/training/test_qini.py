@@ -51,9 +51,7 @@ def test_the_metric_equals_brute_force_also_with_ties(
 
 
 @given(rows)
-def test_the_order_of_rows_changes_nothing(
-    cells: list[tuple[bool, bool, int]], rng: object
-) -> None:
+def test_the_order_of_rows_changes_nothing(cells: list[tuple[bool, bool, int]]) -> None:
     treated, outcome, score = (np.array(column, float) for column in zip(*cells, strict=True))
     order = np.random.default_rng(3).permutation(len(score))
     assert qini(treated[order], outcome[order], score[order]) == pytest.approx(

@@ -10,7 +10,7 @@ from benchmarks.uplift import hillstrom
 from features.config import TrainingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
 from tests.shared_data import shared_data
-from training.uplift import AT_RISK, RESPONSE, Uplift, fit_uplift
+from training.uplift import AT_RISK, RESPONSE, Uplift, fit_uplift, judge_uplift
 from training.uplift_learners import LEARNERS, NoTrial, Trial, cross_scores, require_trial
 
 TRAINING = TrainingConfig(bootstrap_draws=200)
@@ -92,6 +92,17 @@ def test_an_effect_that_the_response_model_knows_as_well_is_not_claimed() -> Non
     verdict = fit_uplift(replace(learned, outcome=outcome), TRAINING).verdict
     assert not verdict.is_used
     assert verdict.gains[AT_RISK].point > verdict.gains[RESPONSE].point
+
+
+def test_the_best_of_four_orders_by_chance_passes_in_at_most_one_trial_in_forty() -> None:
+    """Contact changes nothing, and all rankings, the response model's among them, are chance."""
+    passed = 0
+    for seed in range(100):
+        learned, _ = generated(400, 0.0, seed=seed)
+        rng = np.random.default_rng(seed)
+        scores = {name: rng.random(400) for name in (*LEARNERS, "response")}
+        passed += judge_uplift(learned, scores, TRAINING).is_used
+    assert passed <= 5
 
 
 def test_gains_are_counted_in_value() -> None:
