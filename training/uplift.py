@@ -98,18 +98,8 @@ def judge_uplift(
         AT_RISK: (1.0 - response) * value,
         RANDOM: np.zeros(len(trial)),
     }
-    metric, surprise = qini_metric(trial.treated), (trial.outcome - response) * value
     everyone = learners | rivals
-    drawn = bootstrap(
-        {"qini": metric},
-        surprise,
-        everyone,
-        trial.customer_id,
-        draws=training.bootstrap_draws,
-        seed=training.seed,
-    )
-    points = {name: measure(metric, surprise, ranked) for name, ranked in everyone.items()}
-    draws = {name: found["qini"] for name, found in drawn.items()}
+    points, draws = _qinis(trial, (trial.outcome - response) * value, everyone, training)
     chosen = max(learners, key=lambda name: points[name])
     return UpliftVerdict(
         learner=chosen,
@@ -123,6 +113,23 @@ def judge_uplift(
             for rival in rivals
         },
     )
+
+
+def _qinis(
+    trial: Trial, outcome: Vector, rankings: Mapping[str, Vector], training: TrainingConfig
+) -> tuple[dict[str, float], dict[str, Vector]]:
+    """Each ranking's Qini on the rows as they are, and in each draw of customers."""
+    metric = qini_metric(trial.treated)
+    drawn = bootstrap(
+        {"qini": metric},
+        outcome,
+        rankings,
+        trial.customer_id,
+        draws=training.bootstrap_draws,
+        seed=training.seed,
+    )
+    points = {name: measure(metric, outcome, ranked) for name, ranked in rankings.items()}
+    return points, {name: found["qini"] for name, found in drawn.items()}
 
 
 def _percentile(point: float, draws: Vector) -> Estimate:
