@@ -140,12 +140,13 @@ def _percentile(point: float, draws: Vector) -> Estimate:
 def _simultaneous(
     points: Mapping[str, float], draws: Mapping[str, Vector], chosen: str
 ) -> Estimate:
-    """The chosen one's interval, as wide as the largest deviation among all of them.
+    """The chosen one's interval, as many standard errors wide as the worst of all deviates.
 
-    Source: Romano and Wolf (2005), "Stepwise multiple testing as formalized data snooping",
-    the first step, with deviations of bootstrap draws from the estimates.
+    Source: Romano and Wolf (2005), "Stepwise multiple testing as formalized data snooping", the
+    first step, studentised, with deviations of bootstrap draws from the estimates.
     """
-    away = np.array([draws[name] - point for name, point in points.items()])
-    above = float(np.nanpercentile(away.max(axis=0), 100 - _TAIL))
-    below = float(np.nanpercentile(-away.min(axis=0), 100 - _TAIL))
+    errors = {name: max(float(np.nanstd(draws[name])), 1e-300) for name in points}
+    away = np.array([(draws[name] - point) / errors[name] for name, point in points.items()])
+    above = errors[chosen] * float(np.nanpercentile(away.max(axis=0), 100 - _TAIL))
+    below = errors[chosen] * float(np.nanpercentile(-away.min(axis=0), 100 - _TAIL))
     return Estimate(points[chosen], points[chosen] - above, points[chosen] + below)
