@@ -1,0 +1,1 @@
+"""Outreach: whom to contact, how it is delivered, and what it changed."""
