@@ -65,7 +65,7 @@ def install(app: FastAPI, workspace: Path) -> "Shelf":
     app.add_api_route("/", _index, include_in_schema=False)
     app.state.shelf = shelf = Shelf(workspace)
     app.state.metrics = Metrics()
-    _refresh(shelf, app.state.metrics)
+    refresh(shelf, app.state.metrics)
     return shelf
 
 
@@ -82,7 +82,8 @@ def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:
     metrics.answered(scope, status, seconds)
 
 
-def _refresh(shelf: "Shelf", metrics: "Metrics") -> None:
+def refresh(shelf: "Shelf", metrics: "Metrics") -> None:
+    """Take up newer files where there are some, and note what is served and what refused."""
     if shelf.refresh():
         metrics.serving(shelf.served)
     metrics.refused(shelf.refused)
@@ -100,7 +101,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _watch(shelf: "Shelf", metrics: "Metrics") -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
-        await asyncio.to_thread(_refresh, shelf, metrics)
+        await asyncio.to_thread(refresh, shelf, metrics)
 
 
 async def _metrics(request: Request) -> Response:

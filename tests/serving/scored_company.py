@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from features.config import ServingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
-from serving.api.app import create_app, hot_routes, install
+from serving.api.app import create_app, hot_routes, install, refresh
 from serving.api.guard import Guard
 from serving.at_risk import rank_scores
 from serving.online import about_scores, write_online
@@ -87,6 +87,10 @@ class Api:
         hot = hot_routes(self.app, of=self.app)
         guarded = Guard(hot, observe=self.app.state.metrics.answered)
         self._transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
+
+    def refresh(self) -> None:
+        """Look for newer files, as the running service does every second."""
+        refresh(self.shelf, self.app.state.metrics)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return asyncio.run(self._send("GET", path, options))
