@@ -81,11 +81,11 @@ def publish(company: Company, now: datetime = NOW) -> None:
 class Api:
     """The API over one workspace, called in process."""
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(self, workspace: Path, *, hot: bool = True) -> None:
         self.app: FastAPI = create_app()
         self.shelf = install(self.app, workspace)
-        hot = hot_routes(self.app, of=self.app)
-        guarded = Guard(hot, observe=self.app.state.metrics.answered)
+        routes = hot_routes(self.app, of=self.app) if hot else self.app
+        guarded = Guard(routes, observe=self.app.state.metrics.answered)
         self._transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
 
     def refresh(self) -> None:
