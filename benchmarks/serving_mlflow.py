@@ -1,6 +1,7 @@
 """`mlflow models serve` with the churn booster of a bundle, one row a call."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -21,12 +22,15 @@ def mlflow_server(workspace: Path, rows: npt.NDArray[np.float64]) -> float:
     model = workspace / "mlflow"
     mlflow.lightgbm.save_model(boosters(bundle)[0], str(model), pip_requirements=["lightgbm"])
     names = boosters(bundle)[0].feature_name()
-    values = [None if np.isnan(value) else value for value in rows[0].tolist()]
+    values = np.nan_to_num(rows[0]).tolist()
     body = json.dumps({"dataframe_split": {"columns": names, "data": [values]}})
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model)]
     whole = [*command, "--env-manager", "local", "--port", str(port)]
-    with running(whole, port, {"MLFLOW_DISABLE_TELEMETRY": "true"}, "/ping") as server:
+    # It starts uvicorn by name, so that must be found.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
+    with running(whole, port, settings, "/ping") as server:
         load = server.load(Call("/invocations", body), ["-"], 1, REQUESTS)
     if load.failed:
         raise RuntimeError(f"mlflow models serve failed {load.failed} of {REQUESTS} calls")

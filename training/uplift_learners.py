@@ -75,7 +75,9 @@ class Logistic:
 
     def predict(self, X: Matrix) -> Vector:
         """The probability of each row."""
-        return np.asarray(1 / (1 + np.exp(-self.glm.raw(X, self.contract, np.zeros(len(X))))))
+        names = self.contract.names
+        places = np.array([names.index(name) for name in self.glm.names], dtype=np.int64)
+        return np.asarray(1 / (1 + np.exp(-self.glm.raw(X, places, np.zeros(len(X))))))
 
 
 @dataclass(frozen=True)

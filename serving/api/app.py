@@ -90,7 +90,7 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     app.state.database = database = Database(workspace, operations_url)
     app.state.access = Access(database)
     app.state.kept_answers = KeptAnswers(database)
-    _refresh(app)
+    refresh(app)
     return shelf
 
 
@@ -119,8 +119,8 @@ def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:
     log_answer(scope, status, seconds)
 
 
-def _refresh(app: FastAPI) -> None:
-    """Take up newer scores and newly made or ended keys."""
+def refresh(app: FastAPI) -> None:
+    """Take up newer scores and newly made or ended keys; note what is served and what refused."""
     shelf: Shelf = app.state.shelf
     access: Access = app.state.access
     metrics: Metrics = app.state.metrics
@@ -145,7 +145,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _watch(app: FastAPI) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
-        await asyncio.to_thread(_refresh, app)
+        await asyncio.to_thread(refresh, app)
 
 
 def _security(method: str, path: str) -> list[dict[str, list[str]]]:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from features.config import ServingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
-from serving.api.app import admit, create_app, done_once, hot_routes, install, observe
+from serving.api.app import admit, create_app, done_once, hot_routes, install, observe, refresh
 from serving.api.guard import Guard
 from serving.at_risk import rank_scores
 from serving.online import about_scores, write_online
@@ -82,12 +82,17 @@ def publish(company: Company, now: datetime = NOW) -> None:
 class Api:
     """The API over one workspace, called in process."""
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(self, workspace: Path, *, hot: bool = True) -> None:
         self.app: FastAPI = create_app()
         self.shelf = install(self.app, workspace)
-        inner = done_once(hot_routes(self.app, of=self.app), of=self.app)
+        routes = hot_routes(self.app, of=self.app) if hot else self.app
+        inner = done_once(routes, of=self.app)
         guarded = Guard(inner, partial(observe, self.app), partial(admit, self.app))
         self._transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
+
+    def refresh(self) -> None:
+        """Look for newer files, as the running service does every second."""
+        refresh(self.app)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return asyncio.run(self._send("GET", path, options))

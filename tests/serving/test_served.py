@@ -1,19 +1,20 @@
 """What is served: a bundle and the scores it made, taken up together or not at all."""
 
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from features.config import ServingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
-from serving.scoring import score_rows
+from serving.scoring import score_rows, utc_text
 from serving.served import NotReady, Shelf, load_served
 from tests.serving.scored_company import (
     CONTRACT,
     CUTOFF,
     NOW,
+    Api,
     Company,
     publish,
     score_company,
@@ -98,3 +99,25 @@ def test_an_empty_workspace_becomes_ready_when_the_files_arrive(tmp_path: Path) 
     score_company(tmp_path, customers=5)
     assert shelf.refresh()
     assert shelf.is_ready
+
+
+def test_a_version_that_is_refused_is_said_until_one_is_taken_up(fresh: Company) -> None:
+    api = Api(fresh.workspace)
+    assert api.get("/v1/models").json()["refused"] is None
+    tiny_bundle(fresh.workspace / "bundle", CONTRACT, value=False)
+    api.refresh()
+    assert "run `setia score` with the bundle" in api.get("/v1/models").json()["refused"]
+    assert "setia_newer_version_refused 1.0" in api.get("/metrics").text
+    score_company(fresh.workspace, customers=20, value=False)
+    api.refresh()
+    assert api.get("/v1/models").json()["refused"] is None
+    assert "setia_newer_version_refused 0.0" in api.get("/metrics").text
+
+
+def test_scores_grow_stale_after_the_days_that_the_configuration_says(tmp_path: Path) -> None:
+    made = datetime.now(UTC) - timedelta(days=2, hours=1)
+    for days, stale in ((2, True), (3, False)):
+        serving = ServingConfig(stale_after_days=days)
+        score_company(tmp_path, customers=5, serving=serving, now=made)
+        answer = Api(tmp_path).get("/v1/customers/c_0001").json()
+        assert (answer["stale"], answer["as_of"]) == (stale, utc_text(made))

@@ -1,32 +1,17 @@
 """The hot routes: what they answer is what the application behind them would have."""
 
-import asyncio
 import json
-from functools import partial
 from typing import Any
 
-import httpx
 import pytest
 
-from serving.api.app import admit, create_app, install, observe
-from serving.api.guard import Guard
 from tests.serving.scored_company import Api, Company
 
 
 @pytest.fixture(scope="module")
-def behind(company: Company) -> httpx.ASGITransport:
+def behind(company: Company) -> Api:
     """The application alone, without the hot routes before it."""
-    app = create_app()
-    install(app, company.workspace)
-    return httpx.ASGITransport(Guard(app, partial(observe, app), partial(admit, app)))
-
-
-def ask(transport: httpx.ASGITransport, method: str, path: str, **options: Any) -> httpx.Response:
-    async def send() -> httpx.Response:
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.request(method, path, **options)
-
-    return asyncio.run(send())
+    return Api(company.workspace, hot=False)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +27,9 @@ def ask(transport: httpx.ASGITransport, method: str, path: str, **options: Any) 
         [],
     ],
 )
-def test_scores_are_those_of_the_application(
-    api: Api, behind: httpx.ASGITransport, body: object
-) -> None:
-    same = {"json": body, "headers": {"x-request-id": "r1"}}
-    ours, theirs = api.post("/v1/scores", **same), ask(behind, "POST", "/v1/scores", **same)
+def test_scores_are_those_of_the_application(api: Api, behind: Api, body: object) -> None:
+    same: dict[str, Any] = {"json": body, "headers": {"x-request-id": "r1"}}
+    ours, theirs = api.post("/v1/scores", **same), behind.post("/v1/scores", **same)
     assert (ours.status_code, ours.content) == (theirs.status_code, theirs.content)
     assert ours.headers == theirs.headers
 
@@ -54,11 +37,9 @@ def test_scores_are_those_of_the_application(
 @pytest.mark.parametrize(
     "customer_id", ["c_0001", "nobody", "", "c_0001/more", "%63_0001", "a%2Fb"]
 )
-def test_a_customer_is_that_of_the_application(
-    api: Api, behind: httpx.ASGITransport, customer_id: str
-) -> None:
+def test_a_customer_is_that_of_the_application(api: Api, behind: Api, customer_id: str) -> None:
     path, headers = f"/v1/customers/{customer_id}", {"x-request-id": "r1"}
-    ours, theirs = api.get(path, headers=headers), ask(behind, "GET", path, headers=headers)
+    ours, theirs = api.get(path, headers=headers), behind.get(path, headers=headers)
     assert (ours.status_code, ours.content) == (theirs.status_code, theirs.content)
     assert ours.headers == theirs.headers
 
