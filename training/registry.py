@@ -52,11 +52,13 @@ def tracking(config: PipelineConfig) -> "MlflowClient":
     """A client of the tracking store, with the experiment named as the configuration.
 
     The store is `mlflow.db` in the workspace, or what MLFLOW_TRACKING_URI names. Telemetry,
-    the model catalogue look-up and unpickling are off unless the environment says otherwise.
+    the model catalogue look-up, unpickling and its own progress bars are off unless the
+    environment says otherwise.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_MODEL_CATALOG_URI", "")
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     _load_quietly()
     import mlflow
 
