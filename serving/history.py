@@ -71,8 +71,9 @@ def _packed(snapshot: "Snapshot") -> Iterator[tuple[str, bytes]]:
         if name != "contacts"
     }
     connection = snapshot.connection.cursor()
-    every = " UNION ".join(f"SELECT customer_id FROM {name}" for name in relations.values())
-    ids = connection.execute(f"{every} ORDER BY customer_id").fetchall()
+    every = " UNION ALL ".join(f"SELECT customer_id FROM {name}" for name in relations.values())
+    distinct = f"SELECT DISTINCT customer_id FROM ({every}) seen ORDER BY customer_id"
+    ids = connection.execute(distinct).fetchall()
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
         # Files are sorted by customer, so that a range reads only its part of them.

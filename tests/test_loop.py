@@ -141,10 +141,14 @@ def test_scores_are_a_row_for_each_customer_with_the_agreed_columns(loop: Loop) 
     assert (loop.folder / "copy/scores.csv").read_bytes() == whole
 
 
-def test_the_at_risk_list_is_the_scores_by_value_at_risk(loop: Loop) -> None:
-    listed = [float(row["value_at_risk"]) for row in loop.rows("var/scores/at_risk.csv")]
-    scored = [float(row["value_at_risk"]) for row in loop.rows("var/scores/scores.csv")]
-    assert listed == sorted(scored, reverse=True)
+def test_the_at_risk_list_is_the_scores_by_value_at_risk_and_low_risk_comes_last(
+    loop: Loop,
+) -> None:
+    def keys(file: str) -> list[tuple[bool, float]]:
+        rows = loop.rows(f"var/scores/{file}")
+        return [(row["risk_tier"] == "low", -float(row["value_at_risk"])) for row in rows]
+
+    assert keys("at_risk.csv") == sorted(keys("scores.csv"))
 
 
 def test_a_backtest_predicts_those_it_may_know_in_the_score_files_columns(loop: Loop) -> None:

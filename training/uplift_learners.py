@@ -206,9 +206,10 @@ def _arms(trial: Trial) -> tuple[Trial, Trial]:
 def _boosted(trial: Trial, target: Vector, objective: str, training: TrainingConfig) -> Boosted:
     settings = {
         **boosting_settings("binary", len(target), training),
-        # Effects are faint beside outcomes: smaller trees and larger leaves than for churn.
+        # Effects are faint beside outcomes: smaller steps and trees, larger leaves than for churn.
         "objective": objective,
         "metric": "none",
+        "learning_rate": 0.04,
         "num_leaves": 7,
         "min_data_in_leaf": max(20, len(target) // 100),
     }
