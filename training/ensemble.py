@@ -16,6 +16,7 @@ from training.boosting import (
     fit_booster,
     sample_customers,
 )
+from training.calibration import sigmoid
 from training.calibration_fit import platt, row_losses
 from training.forecast import Forecast
 from training.glm import TWEEDIE_POWER, Objective, Vector, fit_glm
@@ -156,7 +157,7 @@ def _means(scores: Vector, objective: Objective) -> Vector:
 def _slope(mean: Vector, target: Vector, objective: Objective) -> Vector:
     """The loss's derivative by what is averaged."""
     if objective == "binary":
-        return 1.0 / (1.0 + np.exp(-np.clip(mean, -_FARTHEST, _FARTHEST))) - target
+        return sigmoid(np.clip(mean, -_FARTHEST, _FARTHEST)) - target
     mean = np.maximum(mean, 1e-9)
     power = 1.0 if objective == "poisson" else TWEEDIE_POWER
     return np.asarray((mean - target) / mean**power)

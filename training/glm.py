@@ -7,6 +7,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from features.feature_contract import FeatureContract, Matrix
+from training.calibration import sigmoid
 
 Vector = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -142,7 +143,7 @@ def _moments_of_target(objective: Objective, score: Vector) -> tuple[Vector, Vec
     """The mean at each score, and its weight in the curvature."""
     score = np.clip(score, -_FAR_SCORE, _FAR_SCORE)
     if objective == "binary":
-        mean = 1.0 / (1.0 + np.exp(-score))
+        mean = sigmoid(score)
         return mean, mean * (1.0 - mean)
     mean = np.exp(score)
     return mean, mean if objective == "poisson" else mean ** (2.0 - TWEEDIE_POWER)

@@ -13,6 +13,7 @@ from features.config import TrainingConfig
 from features.feature_contract import FeatureContract, Matrix
 from training.boosting import customer_folds
 from training.boosting_settings import boosting_settings
+from training.calibration import sigmoid
 from training.glm import Glm, Vector, fit_glm
 from training.members import booster_names
 
@@ -77,7 +78,7 @@ class Logistic:
         """The probability of each row."""
         names = self.contract.names
         places = np.array([names.index(name) for name in self.glm.names], dtype=np.int64)
-        return np.asarray(1 / (1 + np.exp(-self.glm.raw(X, places, np.zeros(len(X))))))
+        return sigmoid(self.glm.raw(X, places, np.zeros(len(X))))
 
 
 @dataclass(frozen=True)
