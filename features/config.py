@@ -9,7 +9,10 @@ from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+
+from features.outreach_config import OutreachConfig
+from features.section import Section
 
 TableName = Literal[
     "customers", "orders", "events", "subscriptions", "tickets", "surveys", "contacts"
@@ -23,12 +26,6 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message names the key and what to write instead."""
-
-
-class Section(BaseModel):
-    """A part of the configuration: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class TrailConfig(Section):
@@ -206,6 +203,7 @@ class PipelineConfig(Section):
     clv: ClvConfig = ClvConfig()
     training: TrainingConfig = TrainingConfig()
     serving: ServingConfig = ServingConfig()
+    outreach: OutreachConfig = OutreachConfig()
 
     @field_validator("timezone")
     @classmethod
@@ -272,7 +270,9 @@ def _rooted(config: PipelineConfig, folder: Path) -> PipelineConfig:
         for name, source in config.sources.items()
     }
     workspace = Path(os.path.normpath(folder / config.workspace))
-    return config.model_copy(update={"sources": sources, "workspace": workspace})
+    outreach = config.outreach.rooted(folder)
+    changed = {"sources": sources, "workspace": workspace, "outreach": outreach}
+    return config.model_copy(update=changed)
 
 
 def _explain(error: ValidationError, path: Path) -> str:

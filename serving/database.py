@@ -31,7 +31,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.types import TypeDecorator
 
 FILE = "setia.db"
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; known here so that an up-to-date database opens without Alembic."""
 
 _BUSY_SECONDS = 20.0

@@ -15,6 +15,7 @@ from sqlalchemy import func, insert, select, text
 
 from serving.database import METADATA, RATE_BUCKETS, REVISION, Database, DatabaseError
 from serving.keys import list_keys
+from serving.outreach import records  # noqa: F401 - its tables are compared too
 from tests.serving.operations import NOW, YEAR, Place, new_key
 
 MIGRATIONS = Path(__file__).parents[2] / "serving" / "migrations"
