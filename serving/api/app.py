@@ -4,15 +4,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Scope
 
 from serving.api.access_log import log_answer
+from serving.api.document import PATH, DocumentedApi, operation_id
 from serving.api.idempotency import IdempotentApp
-from serving.api.problems import MEDIA_TYPE, ProblemDocument, install_problems
+from serving.api.problems import ProblemDocument, install_problems
 
 if TYPE_CHECKING:
     from serving.api.access import Access
@@ -21,28 +22,6 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS = 1.0
 """How often the service looks for a newer scoring run or bundle."""
-_SCHEME = {
-    "type": "http",
-    "scheme": "bearer",
-    "description": "An API key with one of the named scopes, as `setia keys create` makes it. "
-    "Not needed on the loopback while no key exists.",
-}
-
-
-class DocumentedApi(FastAPI):
-    """FastAPI whose OpenAPI document gives errors the media type they are sent with."""
-
-    def openapi(self) -> dict[str, Any]:
-        """The OpenAPI 3.1 document."""
-        if self.openapi_schema is None:
-            document = super().openapi()
-            document.setdefault("components", {})["securitySchemes"] = {"apiKey": _SCHEME}
-            for path, methods in document["paths"].items():
-                for method, operation in methods.items():
-                    content = operation["responses"]["default"]["content"]
-                    content[MEDIA_TYPE] = content.pop("application/json")
-                    operation["security"] = _security(method.upper(), path)
-        return super().openapi()
 
 
 def create_app() -> FastAPI:
@@ -55,10 +34,11 @@ def create_app() -> FastAPI:
         title="Setia",
         version="1",
         description="Churn risk, customer lifetime value, reasons and the at-risk list.",
-        openapi_url="/v1/openapi.json",
+        openapi_url=PATH,
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
+        generate_unique_id_function=operation_id,
         responses={"default": {"model": ProblemDocument, "description": "A problem (RFC 9457)"}},
     )
     install_problems(app)
@@ -148,14 +128,6 @@ async def _watch(app: FastAPI) -> None:
         await asyncio.to_thread(refresh, app)
 
 
-def _security(method: str, path: str) -> list[dict[str, list[str]]]:
-    from serving.api.access import OPEN_PATHS, scopes_enough
-
-    if path in OPEN_PATHS:
-        return []
-    return [{"apiKey": [scope]} for scope in sorted(scopes_enough(method, path))]
-
-
 async def _metrics(request: Request) -> Response:
     from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -165,4 +137,4 @@ async def _metrics(request: Request) -> Response:
 
 async def _index() -> Response:
     """Shown instead of BentoML's start page, which loads scripts from other sites."""
-    return RedirectResponse("/v1/openapi.json")
+    return RedirectResponse(PATH)

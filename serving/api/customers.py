@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from serving.api.answers import JSON, origin, served_now, with_origin
+from serving.api.document import link
 from serving.api.problems import Problem
 from serving.api.schemas import CustomerAnswer
 from serving.served import Served
@@ -15,8 +16,24 @@ ROUTE = f"{PREFIX}{{customer_id}}"
 
 router = APIRouter()
 
+_LINKS = {
+    "predicted_again": link(
+        "post_scores",
+        "The same score, predicted again from the stored feature row.",
+        requestBody={
+            "customer_ids": ["$response.body#/customer/customer_id"],
+            "repredict": True,
+        },
+    )
+}
 
-@router.get(ROUTE, response_model=CustomerAnswer, tags=["customers"])
+
+@router.get(
+    ROUTE,
+    response_model=CustomerAnswer,
+    responses={200: {"links": _LINKS}},
+    tags=["customers"],
+)
 async def get_customer(
     customer_id: str, served: Annotated[Served, Depends(served_now)]
 ) -> Response:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from serving.api.answers import JSON, origin, served_now, with_origin
+from serving.api.document import link
 from serving.api.given import encode_given, fault
 from serving.api.schemas import CustomerFeatures, ScoresAnswer, ScoresRequest
 from serving.scoring import score_record, score_rows
@@ -27,9 +28,18 @@ _EXPLAINING_COSTS = 100
 _FAILED = b'{"error":'
 _REASONS = b',"reasons":'
 _NO_REASONS = _REASONS + b'[],"next_step":null}'
+_LINKS = {
+    "customer": link(
+        "get_customer",
+        "Churn curve, act-by date and place in the list of the first customer asked about.",
+        parameters={"customer_id": "$response.body#/results/0/customer_id"},
+    )
+}
 
 
-@router.post(ROUTE, response_model=ScoresAnswer, tags=["scores"])
+@router.post(
+    ROUTE, response_model=ScoresAnswer, responses={200: {"links": _LINKS}}, tags=["scores"]
+)
 async def post_scores(
     body: ScoresRequest, served: Annotated[Served, Depends(served_now)]
 ) -> Response:
