@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from serving.database import Database
+from serving.outreach.endpoints import circuit_of
 from serving.outreach.message import Message, Receipt, Verdict
 from serving.outreach.outbox import (
     LEASE_LASTS,
     Attempt,
     Leased,
     NewMessage,
-    circuit_of,
     enqueue,
     lease,
     message_id,
