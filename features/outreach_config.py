@@ -120,7 +120,8 @@ class OutreachConfig(Section):
     events_to: list[EndpointName] = []
     """Endpoints that are told when a customer comes into danger or out of it."""
     caps: list[CapConfig] = [CapConfig(most=2, days=7), CapConfig(most=4, days=30)]
-    rest_days: Annotated[float, Field(ge=0)] = 3.0
+    rest_days: Annotated[float, Field(ge=1)] = 3.0
+    """At least a day: however often a day is planned, nobody is contacted twice in it."""
     complaint_rest_days: Annotated[float, Field(ge=0)] = 14.0
     quiet_hours: QuietHoursConfig = QuietHoursConfig()
     send_within_hours: Annotated[float, Field(gt=0, le=168)] = 24.0
