@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from serving.batch import ScoreRun
     from serving.scoring import Score
     from training.backtests import BacktestRow
-    from training.comparison import Comparison, Estimate
-    from training.describe import Description
+    from training.judging.comparison import Comparison, Estimate
+    from training.judging.describe import Description
     from training.run import BacktestReport, TrainReport
 
 _SHOWN = 10

@@ -20,8 +20,8 @@ from benchmarks.uplift_company import Truth, company_trial
 from features.company.generate import PLANTED, Effects
 from features.config import TrainingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
-from training.uplift import Uplift, fit_uplift
-from training.uplift_learners import Trial, fit_response
+from training.uplift.learners import Trial, fit_response
+from training.uplift.ranking import Uplift, fit_uplift
 
 Floats = npt.NDArray[np.float64]
 

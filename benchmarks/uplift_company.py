@@ -15,7 +15,7 @@ from features.config import load_config
 from features.ingest.run import ingest
 from features.snapshot import open_snapshot
 from training.dataset import Dataset, build_dataset
-from training.uplift_learners import Trial
+from training.uplift.learners import Trial
 
 Floats = npt.NDArray[np.float64]
 

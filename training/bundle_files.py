@@ -7,12 +7,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from features.feature_contract import FeatureContract
 from training.calibration import Calibration
-from training.forecast import Forecast, can_forecast
-from training.glm import Objective
-from training.hazard import Hazard
+from training.families.ensemble import Ensemble
+from training.families.forecast import Forecast, can_forecast
+from training.families.glm import Objective
+from training.families.members import READERS, Linear, Trees, booster_names
 from training.intervals import IntervalTable
-from training.members import READERS, Linear, Trees, booster_names
-from training.models import ChurnModel, Ensemble, Models, OrdersModel, ValueModel
+from training.models import ChurnModel, Models, OrdersModel, ValueModel
+from training.timing.hazard import Hazard
 from training.typical import Typical
 
 _BASE = frozenset({"contract.json", "calibration.json"})

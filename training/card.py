@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from features.config import PipelineConfig
 from training.bundle import BundleInfo
 from training.evaluate import OrdersEvaluation
-from training.grades import Grade
-from training.profit import CONTACT, KEPT_VALUE, OFFER
-from training.report import comparison_table, decile_table, grade_table, segment_table
+from training.judging.grades import Grade
+from training.judging.profit import CONTACT, KEPT_VALUE, OFFER
+from training.judging.report import comparison_table, decile_table, grade_table, segment_table
+from training.judging.segments import Segment
+from training.judging.verdict import Verdict
 from training.rows import Rows, ValueRows, days
-from training.segments import Segment
-from training.verdict import Verdict
 
 _QUESTIONS = {
     "inactivity": "no {activity} within {horizon} days",

@@ -12,7 +12,6 @@ from features.labels import ImmatureCutoff, latest_matured, require_matured
 from features.snapshot import Snapshot
 from features.spine import require_usable
 from features.windows import local_day
-from training.boosting import sample_customers
 from training.dataset import (
     FEWEST_HISTORY_DAYS,
     CannotTrain,
@@ -25,8 +24,9 @@ from training.dataset import (
     split_customers,
     unlabelled_rows,
 )
-from training.forecast import Standpoint
-from training.histories import standpoint
+from training.families.boosting import sample_customers
+from training.families.forecast import Standpoint
+from training.families.histories import standpoint
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,10 @@ from training.dataset import CannotTrain, Dataset
 from training.evaluate import ChurnEvaluation, ValueEvaluation
 from training.fitting import Fitted, fit_models, refit_models
 from training.gate import refusals, ties
+from training.judging.report import write_report
+from training.judging.stability import reseeded_overlap
+from training.judging.suspects import refuse_suspects
+from training.judging.verdict import Champion, Verdict, champion_rival, judge_models
 from training.population import in_population, population_notes
 from training.registry import (
     Registered,
@@ -27,14 +31,10 @@ from training.registry import (
 from training.registry import (
     promote as promote_challenger,
 )
-from training.report import write_report
 from training.rows import NoValueModel, Rows, ValueRows, churn_rows, cutoffs_of, value_rows
-from training.stability import reseeded_overlap
-from training.suspects import refuse_suspects
+from training.timing.when import when_notes, with_when
 from training.tracked_run import log_trial, training_run
-from training.tuning import Trial, Watcher, tuned
-from training.verdict import Champion, Verdict, champion_rival, judge_models
-from training.when import when_notes, with_when
+from training.tuning.search import Trial, Watcher, tuned
 
 Progress = Callable[[str, int, int], None]
 """Called with what begins, how many steps are done, and how many there are."""

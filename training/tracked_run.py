@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from features.config import PipelineConfig
 from training.registry import RegistryError, tracking
-from training.tuning import Trial
+from training.tuning.search import Trial
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
