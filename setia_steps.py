@@ -94,6 +94,8 @@ def run_training(settings: PipelineConfig, promote: bool, terminal: Terminal) ->
     with terminal.progress() as progress:
         report = train(settings, promote, progress)
     terminal.evaluation(report, settings.currency)
+    if report.uplift:
+        terminal.uplift(report.uplift)
     terminal.trained(report)
     return report
 

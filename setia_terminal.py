@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from training.judging.comparison import Comparison, Estimate
     from training.judging.describe import Description
     from training.run import BacktestReport, TrainReport
+    from training.uplift.ranking import UpliftVerdict
 
 _SHOWN = 10
 _JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -186,6 +187,16 @@ class Terminal:
                 )
             )
         self._sentences(report.notes)
+
+    def uplift(self, verdict: "UpliftVerdict") -> None:
+        """Show how well each ranking finds those whom contact keeps, and whether one is used."""
+        table = _table("Uplift: whom contact keeps")
+        table.add_column("")
+        table.add_column("Qini per 1,000", justify="right")
+        for name, found in verdict.qini.items():
+            table.add_row(escape(name), escape(_lines(found)))
+        self._out.print(table)
+        self._sentences([str(verdict)])
 
     def backtests(self, rows: "Sequence[BacktestRow]") -> None:
         """Show one line for each cutoff, then why some could not be judged."""

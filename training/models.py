@@ -13,6 +13,7 @@ from training.families.glm import Vector
 from training.intervals import IntervalTable
 from training.timing.hazard import Hazard
 from training.typical import Typical
+from training.uplift_model import Uplift
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class Models:
     """When churn comes; None for labels that have no time."""
     typical: Typical | None = None
     """What is usual, for the words of the reasons."""
+    uplift: Uplift | None = None
+    """What contact changes; None without a randomised trial to learn from."""
 
     def predict(self, X: Matrix) -> Prediction:
         """Predictions for each row of `X`, alone or in a batch alike to the last bit.

@@ -43,7 +43,7 @@ def comparison_table(comparison: Comparison) -> str:
         [method, *(str(estimates[metric]) for metric in metrics)]
         for method, estimates in comparison.methods.items()
     ]
-    return _markdown(["method", *metrics], rows)
+    return markdown_table(["method", *metrics], rows)
 
 
 def decile_table(deciles: Sequence[Bin], covered: Sequence[Bin] = ()) -> str:
@@ -61,7 +61,7 @@ def decile_table(deciles: Sequence[Bin], covered: Sequence[Bin] = ()) -> str:
         title.append("inside the 90 % interval")
         for row, found in zip(rows, covered, strict=True):
             row.append(f"{found.actual:.1%} [{found.low:.1%}, {found.high:.1%}]")
-    return _markdown(title, rows)
+    return markdown_table(title, rows)
 
 
 def segment_table(segments: Sequence[Segment]) -> str:
@@ -76,13 +76,13 @@ def segment_table(segments: Sequence[Segment]) -> str:
         ]
         for segment in segments
     ]
-    return _markdown(["segment", "customers", "predicted", "happened", "AUC", "Brier"], rows)
+    return markdown_table(["segment", "customers", "predicted", "happened", "AUC", "Brier"], rows)
 
 
 def grade_table(grades: Sequence[Grade]) -> str:
     """A Markdown table of the vendors' grades and what each rests on."""
     rows = [[grade.rule, grade.grade, grade.because] for grade in grades]
-    return _markdown(["published rule", "grade", "because"], rows)
+    return markdown_table(["published rule", "grade", "because"], rows)
 
 
 def _said_and_happened(found: Bin) -> list[str]:
@@ -91,7 +91,8 @@ def _said_and_happened(found: Bin) -> list[str]:
     return [f"{number(found.predicted)}{star}", f"{number(found.actual)} {interval}"]
 
 
-def _markdown(title: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(title: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
     lines = [title, ["---"] * len(title), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

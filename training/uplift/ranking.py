@@ -8,9 +8,12 @@ import numpy as np
 from features.config import TrainingConfig
 from training.judging.comparison import Estimate
 from training.metrics import Vector, bootstrap, measure
-from training.uplift.disturbance import NOBODY, Disturbance, fit_disturbance
-from training.uplift.learners import LEARNERS, Trial, UpliftModel, cross_scores, require_trial
+from training.uplift.disturbance import fit_disturbance
+from training.uplift.learners import LEARNERS
 from training.uplift.qini import qini_metric
+from training.uplift.scores import RESPONSE_SCORE, Judged, judged_scores
+from training.uplift.trial import Trial, require_trial
+from training.uplift_model import NOBODY, Scale, Uplift
 
 RESPONSE, AT_RISK, RANDOM = "response model", "value at risk", "a random order"
 _TAIL = 2.5
@@ -18,7 +21,7 @@ _TAIL = 2.5
 
 @dataclass(frozen=True)
 class UpliftVerdict:
-    """The learner chosen by out-of-fold Qini, and whether it may rank."""
+    """The learner chosen by its Qini on unseen customers, and whether it may rank."""
 
     learner: str
     qini: Mapping[str, Estimate]
@@ -52,32 +55,65 @@ class UpliftVerdict:
 
 
 @dataclass(frozen=True)
-class Uplift:
-    """A fitted uplift model, the verdict on it, and whom it would leave alone."""
+class UpliftFit:
+    """A fitted uplift model, the verdict on it, and the rows that judged it."""
 
-    model: UpliftModel
+    uplift: Uplift
     verdict: UpliftVerdict
-    disturbance: Disturbance
+    judged: Judged
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Numbers to track, by name."""
+        chosen = self.verdict.qini[self.verdict.learner]
+        told = {"uplift_qini": chosen} | {
+            f"uplift_qini_vs_{rival.removeprefix('a ').replace(' ', '_')}": gain
+            for rival, gain in self.verdict.gains.items()
+        }
+        return {
+            f"{name}{bound}": value
+            for name, found in told.items()
+            for bound, value in (("", found.point), ("_low", found.low), ("_high", found.high))
+        }
 
 
-def fit_uplift(trial: Trial, training: TrainingConfig) -> Uplift:
-    """Choose a learner out of fold, judge it, and fit it on the whole trial.
+def fit_uplift(trial: Trial, horizon_days: int, training: TrainingConfig) -> UpliftFit:
+    """Choose a learner by how it ranks unseen customers, judge it, and fit it on the whole trial.
 
-    It is fitted even when the verdict is to abstain, so that it can be watched; callers rank
-    by it only if `verdict.is_used`.
+    It is fitted even when the verdict is to abstain, so that it can be watched; its `changes`
+    are None then. `horizon_days` is how long an outcome takes to be known.
 
     Raises NoTrial when the rows are no randomised trial to learn from.
     """
     require_trial(trial)
-    scores = cross_scores(trial, training)
-    verdict = judge_uplift(trial, scores, training)
-    return Uplift(
+    judged = judged_scores(trial, horizon_days, training)
+    verdict = judge_uplift(judged.trial, judged.scores, training)
+    score, response = judged.scores[verdict.learner], judged.scores[RESPONSE_SCORE]
+    uplift = Uplift(
         model=LEARNERS[verdict.learner](trial, training),
-        verdict=verdict,
-        disturbance=fit_disturbance(trial, scores[verdict.learner], scores["response"])
+        ranks=verdict.is_used,
+        verdict=str(verdict),
+        scale=fit_scale(judged.trial, score, response),
+        disturbance=fit_disturbance(judged.trial, score, response)
         if verdict.beats_chance
         else NOBODY,
     )
+    return UpliftFit(uplift, verdict, judged)
+
+
+def fit_scale(trial: Trial, uplift: Vector, response: Vector) -> Scale:
+    """The straight line from the `uplift` of unseen customers to the change that was seen.
+
+    Its slope is at most 1, as a trial may shrink what was predicted but not stretch it. Source:
+    Chernozhukov, Demirer, Duflo and Fernández-Val (2018), "Generic machine learning inference on
+    heterogeneous treatment effects", the best linear predictor, by the Horvitz-Thompson
+    transform.
+    """
+    seen = (trial.outcome - response) * trial.signed
+    spread = float(np.var(uplift))
+    slope = float(np.cov(uplift, seen, bias=True)[0, 1]) / spread if spread > 0 else 0.0
+    slope = min(max(slope, 0.0), 1.0)
+    return Scale(level=float(seen.mean() - slope * uplift.mean()), slope=slope)
 
 
 def judge_uplift(
@@ -85,13 +121,13 @@ def judge_uplift(
 ) -> UpliftVerdict:
     """Set the learners' scores beside the response model and value at risk, and choose the best.
 
-    `scores` are those of `cross_scores`, or of models that learned from earlier waves. Every
+    `scores` are those of `training.uplift.scores`: of models that had not seen the rows. Every
     ranking is by score times value, and gains are counted in value, less what the response
     model expected of the customer: that is known before the contact, so it moves no gain on
     average, and takes most of the noise. Customers are drawn with replacement, all their waves
     together.
     """
-    response, value = scores["response"], trial.value
+    response, value = scores[RESPONSE_SCORE], trial.value
     learners = {name: scores[name] * value for name in LEARNERS}
     rivals = {
         RESPONSE: response * value,
@@ -119,7 +155,7 @@ def _qinis(
     trial: Trial, outcome: Vector, rankings: Mapping[str, Vector], training: TrainingConfig
 ) -> tuple[dict[str, float], dict[str, Vector]]:
     """Each ranking's Qini on the rows as they are, and in each draw of customers."""
-    metric = qini_metric(trial.treated)
+    metric = qini_metric(trial.treated, trial.chance)
     drawn = bootstrap(
         {"qini": metric},
         outcome,

@@ -6,7 +6,7 @@ import pytest
 from features.feature_contract import FeatureColumn, FeatureContract
 from training.metrics import Vector
 from training.uplift.disturbance import fit_disturbance
-from training.uplift.learners import Trial
+from training.uplift.trial import Trial
 
 CONTRACT = FeatureContract(columns=(FeatureColumn(name="a", definition=""),))
 
@@ -19,7 +19,9 @@ def trial(effect: Vector, seed: int) -> Trial:
         X=np.zeros((rows, 1)),
         contract=CONTRACT,
         customer_id=np.arange(rows).astype(np.str_),
+        cutoff=np.full(rows, np.datetime64("2025-01-01", "us")),
         treated=treated,
+        chance=np.full(rows, 0.5),
         outcome=(rng.random(rows) < 0.5 + effect * treated).astype(float),
         value=np.ones(rows),
     )

@@ -5,12 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.metrics import Vector, bootstrap, measure
-from training.uplift.qini import qini_metric
+from training.metrics import Metric, Vector, bootstrap, measure
+from training.uplift.qini import gain_curve, qini_metric
+
+
+def metric_of(treated: Vector) -> Metric:
+    """The metric of a trial in which all had one chance; which one changes nothing."""
+    return qini_metric(treated, np.full(len(treated), 0.3))
 
 
 def qini(treated: Vector, outcome: Vector, score: Vector) -> float:
-    return measure(qini_metric(treated), outcome, score)
+    return measure(metric_of(treated), outcome, score)
 
 
 def by_hand(treated: Vector, outcome: Vector, score: Vector) -> float:
@@ -68,7 +73,7 @@ def test_a_row_drawn_twice_counts_as_two_rows() -> None:
     rng = np.random.default_rng(5)
     treated, outcome = (rng.integers(0, 2, 60).astype(float) for _ in range(2))
     score, counts = rng.integers(0, 9, 60).astype(float), rng.integers(1, 4, 60)
-    drawn = qini_metric(treated)(outcome, score, counts[None, :].astype(float))[0]
+    drawn = metric_of(treated)(outcome, score, counts[None, :].astype(float))[0]
     twice = [np.repeat(column, counts) for column in (treated, outcome, score)]
     assert drawn == pytest.approx(qini(*twice))
 
@@ -83,14 +88,35 @@ def test_random_scores_have_a_qini_around_zero() -> None:
 
 def test_a_draw_without_one_arm_says_nothing() -> None:
     treated, outcome = np.array([1.0, 0.0]), np.array([1.0, 0.0])
-    drawn = qini_metric(treated)(outcome, treated, np.array([[2.0, 0.0], [1.0, 1.0]]))
+    drawn = metric_of(treated)(outcome, treated, np.array([[2.0, 0.0], [1.0, 1.0]]))
     assert np.isnan(drawn[0])
     assert np.isfinite(drawn[1])
 
 
 def test_it_is_a_metric_of_the_bootstrap() -> None:
     treated, outcome = np.tile([1.0, 0.0], 50), np.repeat([1.0, 0.0], 50)
-    metric = {"qini": qini_metric(treated)}
+    metric = {"qini": metric_of(treated)}
     names = np.arange(100).astype(str)
     drawn = bootstrap(metric, outcome, {"s": outcome}, names, draws=20, seed=1)
     assert drawn["s"]["qini"].shape == (20,)
+
+
+def test_campaigns_with_other_shares_contacted_do_not_pass_for_an_effect() -> None:
+    """Contact does nothing; one campaign contacts 90 % of loyal customers, one 20 % of others."""
+    rng = np.random.default_rng(9)
+    loyal = rng.random(20_000) < 0.5
+    chance = np.where(loyal, 0.9, 0.2)
+    treated = (rng.random(20_000) < chance).astype(float)
+    outcome = (rng.random(20_000) < np.where(loyal, 0.9, 0.5)).astype(float)
+    score = rng.random(20_000) + loyal
+    _, gain = gain_curve(treated, chance, outcome, score)
+    assert abs(gain[-1]) < 0.02
+    assert abs(measure(qini_metric(treated, chance), outcome, score)) < 8
+    assert gain_curve(treated, np.full(20_000, 0.5), outcome, score)[1][-1] > 0.2
+
+
+def test_the_gain_curve_ends_in_everybody_and_the_whole_effect() -> None:
+    treated, outcome = np.array([1.0, 0, 1, 0]), np.array([1.0, 0, 0, 1])
+    share, gain = gain_curve(treated, np.full(4, 0.5), outcome, np.array([4.0, 3, 2, 1]))
+    assert share.tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert gain.tolist() == pytest.approx([0.0, 0.5, 0.375, 0.0])

@@ -10,8 +10,16 @@ from benchmarks.uplift import hillstrom
 from features.config import TrainingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
 from tests.shared_data import shared_data
-from training.uplift.learners import LEARNERS, NoTrial, Trial, cross_scores, require_trial
-from training.uplift.ranking import AT_RISK, RESPONSE, Uplift, fit_uplift, judge_uplift
+from training.uplift.learners import LEARNERS
+from training.uplift.ranking import (
+    AT_RISK,
+    RESPONSE,
+    UpliftFit,
+    fit_uplift,
+    judge_uplift,
+)
+from training.uplift.scores import cross_scores
+from training.uplift.trial import NoTrial, Trial, require_trial
 
 TRAINING = TrainingConfig(bootstrap_draws=200)
 CONTRACT = FeatureContract(columns=tuple(FeatureColumn(name=n, definition="") for n in "abcd"))
@@ -29,7 +37,9 @@ def generated(rows: int, effect: float, seed: int = 1, share: float = 0.5) -> tu
         X=X,
         contract=CONTRACT,
         customer_id=np.arange(2 * rows).astype(np.str_),
+        cutoff=np.full(2 * rows, np.datetime64("2025-01-01", "us")),
         treated=treated,
+        chance=np.full(2 * rows, share),
         outcome=(rng.random(2 * rows) < chance).astype(float),
         value=np.ones(2 * rows),
     )
@@ -41,9 +51,9 @@ def true_uplift(X: np.ndarray, effect: float) -> np.ndarray:
 
 
 @functools.cache
-def planted() -> tuple[Uplift, Trial]:
+def planted() -> tuple[UpliftFit, Trial]:
     learned, judged = generated(6_000, 0.2)
-    return fit_uplift(learned, TRAINING), judged
+    return fit_uplift(learned, 30, TRAINING), judged
 
 
 @pytest.mark.parametrize("learner", sorted(LEARNERS))
@@ -61,7 +71,7 @@ def test_every_learner_recovers_the_planted_uplift(learner: str, share: float) -
 def test_planted_uplift_may_rank_and_the_best_learner_is_named() -> None:
     found, _ = planted()
     assert found.verdict.is_used
-    assert found.model.learner == found.verdict.learner
+    assert found.uplift.model.learner == found.verdict.learner
     best = max(found.verdict.qini[name].point for name in LEARNERS)
     assert found.verdict.qini[found.verdict.learner].point == best
     assert str(found.verdict).startswith(f"Uplift ({found.verdict.learner}) may rank")
@@ -69,7 +79,7 @@ def test_planted_uplift_may_rank_and_the_best_learner_is_named() -> None:
 
 def test_customers_whom_contact_drives_away_are_flagged() -> None:
     found, judged = planted()
-    flags = found.disturbance.flags(found.model.predict(judged.X))
+    flags = found.uplift.do_not_disturb(judged.X)
     harmed = true_uplift(judged.X, 0.2) < 0
     assert harmed[flags].mean() > 0.8
     assert flags[harmed].mean() > 0.5
@@ -77,10 +87,10 @@ def test_customers_whom_contact_drives_away_are_flagged() -> None:
 
 def test_without_an_effect_it_abstains_and_flags_nobody() -> None:
     learned, judged = generated(3_000, 0.0, seed=4)
-    found = fit_uplift(learned, TRAINING)
+    found = fit_uplift(learned, 30, TRAINING)
     assert not found.verdict.is_used
     assert str(found.verdict).startswith("Uplift abstains: this trial shows nothing to exploit")
-    assert not found.disturbance.flags(found.model.predict(judged.X)).any()
+    assert not found.uplift.do_not_disturb(judged.X).any()
 
 
 def test_an_effect_that_the_response_model_knows_as_well_is_not_claimed() -> None:
@@ -89,7 +99,7 @@ def test_an_effect_that_the_response_model_knows_as_well_is_not_claimed() -> Non
     rng = np.random.default_rng(3)
     chance = (0.4 + 0.35 * learned.X[:, 1]) * (1 + 0.2 * learned.treated)
     outcome = (rng.random(len(learned)) < chance).astype(float)
-    verdict = fit_uplift(replace(learned, outcome=outcome), TRAINING).verdict
+    verdict = fit_uplift(replace(learned, outcome=outcome), 30, TRAINING).verdict
     assert not verdict.is_used
     assert verdict.gains[AT_RISK].point > verdict.gains[RESPONSE].point
 
@@ -107,8 +117,8 @@ def test_the_best_of_four_orders_by_chance_passes_in_at_most_one_trial_in_forty(
 
 def test_gains_are_counted_in_value() -> None:
     learned, _ = generated(1_500, 0.2)
-    one = fit_uplift(learned, TRAINING).verdict
-    ten = fit_uplift(replace(learned, value=10 * learned.value), TRAINING).verdict
+    one = fit_uplift(learned, 30, TRAINING).verdict
+    ten = fit_uplift(replace(learned, value=10 * learned.value), 30, TRAINING).verdict
     for name in one.qini:
         assert ten.qini[name].point == pytest.approx(10 * one.qini[name].point)
 
@@ -129,7 +139,7 @@ def test_no_wave_of_a_customer_is_scored_by_a_model_that_saw_the_customer() -> N
 def test_rows_that_are_no_trial_are_refused() -> None:
     learned, _ = generated(200, 0.2)
     with pytest.raises(NoTrial, match="of 0 customers held out, 0 had the outcome"):
-        fit_uplift(replace(learned, treated=np.ones(200)), TRAINING)
+        fit_uplift(replace(learned, treated=np.ones(200)), 30, TRAINING)
     with pytest.raises(NoTrial, match=r"outcome must be 0 or 1, got 2\.0"):
         require_trial(replace(learned, outcome=np.full(200, 2.0)))
     with pytest.raises(NoTrial, match=r"value must be a number of at least 0, got -1\.0"):
@@ -138,7 +148,7 @@ def test_rows_that_are_no_trial_are_refused() -> None:
 
 def test_womens_email_ranks_by_uplift_as_published_on_the_whole_trial() -> None:
     """Published on all rows: linear T-learner 7.26 [5.07, 9.07], response model 2.05."""
-    verdict = fit_uplift(hillstrom(shared_data(), "Womens E-Mail"), TRAINING).verdict
+    verdict = fit_uplift(hillstrom(shared_data(), "Womens E-Mail"), 14, TRAINING).verdict
     assert verdict.is_used
     assert verdict.learner == "t_logistic"
     assert verdict.qini["t_logistic"].point == pytest.approx(7.26, abs=2)
@@ -146,6 +156,6 @@ def test_womens_email_ranks_by_uplift_as_published_on_the_whole_trial() -> None:
 
 
 def test_mens_email_leaves_nothing_to_exploit() -> None:
-    verdict = fit_uplift(hillstrom(shared_data(), "Mens E-Mail"), TRAINING).verdict
+    verdict = fit_uplift(hillstrom(shared_data(), "Mens E-Mail"), 14, TRAINING).verdict
     assert not verdict.is_used
     assert "nothing to exploit" in str(verdict)
