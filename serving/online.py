@@ -21,6 +21,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from features.config import ServingConfig
 from features.feature_contract import Matrix
+from features.outreach_config import EndpointName
 from serving.at_risk import at_risk_parquet
 from serving.scoring import RiskTier, Score, score_record
 from serving.when import score_timings
@@ -71,12 +72,26 @@ class About(BaseModel):
     currency: str
     generated: bool
     serving: ServingConfig
+    known_until: AwareDatetime
+    """Facts until then are in the scores; a live score made later knows more."""
+    events_to: tuple[EndpointName, ...]
+    """Endpoints that are told who comes into danger or out of it."""
 
 
 def about_scores(
-    bundle: Bundle, cutoff: datetime | None, customers: int, serving: ServingConfig, now: datetime
+    bundle: Bundle,
+    cutoff: datetime | None,
+    customers: int,
+    serving: ServingConfig,
+    now: datetime,
+    *,
+    known_until: datetime,
+    events_to: Sequence[EndpointName] = (),
 ) -> About:
-    """What the snapshot of `customers` scores made by `bundle` at `cutoff` says of itself."""
+    """What the snapshot of `customers` scores made by `bundle` at `cutoff` says of itself.
+
+    Of facts after the cutoff, which `known_until` may lie beyond, the scores know nothing.
+    """
     manifest = bundle.manifest
     return About(
         snapshot_id=f"snap_{now:%Y%m%dT%H%M%S%f}",
@@ -89,6 +104,8 @@ def about_scores(
         currency=manifest.currency,
         generated=manifest.generated,
         serving=serving,
+        known_until=min(known_until, cutoff) if cutoff else known_until,
+        events_to=tuple(events_to),
     )
 
 

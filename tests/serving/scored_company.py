@@ -73,7 +73,7 @@ def score_company(
 def publish(company: Company, now: datetime = NOW) -> None:
     """Write the company's online snapshot as a scoring run at `now` does."""
     order = rank_scores(company.scores)
-    about = about_scores(company.bundle, CUTOFF, len(order), company.serving, now)
+    about = about_scores(company.bundle, CUTOFF, len(order), company.serving, now, known_until=now)
     ranked = [company.scores[place] for place in order]
     path = company.workspace / "scores" / "online.db"
     write_online(path, company.bundle, about, ranked, company.X[order])

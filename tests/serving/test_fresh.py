@@ -45,8 +45,8 @@ def test_workers_at_once_take_turns_about_a_customer(database: Database, other: 
         with stores[place % 2].writing("ana") as writer:
             writer.add({"orders": []}, now)
             stands = not standing(writer.connection, "ana")
-            score_id = writer.record(score("ana", 0.5), "1 orders", "1", now, is_at_risk=stands)
-            change_standing(writer.connection, "ana", score_id, now, is_at_risk=stands)
+            kept = writer.record(score("ana", 0.5), {}, "1 orders", "1", now, is_at_risk=stands)
+            change_standing(writer.connection, "ana", kept.score_id, now, is_at_risk=stands)
             return len(writer.rows_since(NOW - timedelta(days=1)))
 
     with ThreadPoolExecutor(8) as together:
@@ -67,7 +67,7 @@ def test_an_error_takes_back_rows_and_scores(database: Database) -> None:
     def fail() -> None:
         with store.writing("ana") as writer:
             writer.add({"orders": []}, NOW)
-            writer.record(score("ana", 0.7), "1 orders", "1", NOW, is_at_risk=True)
+            writer.record(score("ana", 0.7), {}, "1 orders", "1", NOW, is_at_risk=True)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

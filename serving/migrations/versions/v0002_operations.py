@@ -40,6 +40,7 @@ def _fresh() -> None:
         sa.Column("churn_probability", sa.Float, nullable=False),
         sa.Column("is_at_risk", sa.Boolean, nullable=False),
         sa.Column("record", sa.LargeBinary, nullable=False),
+        sa.Column("timing", sa.LargeBinary, nullable=False),
         sqlite_autoincrement=True,
     )
     op.create_index("live_scores_by_customer", "live_scores", ["customer_id", "scored_at"])
