@@ -81,7 +81,7 @@ def _grown(source: Path, workspace: Path) -> tuple[list[str], npt.NDArray[np.flo
         CUSTOMERS,
         about.serving,
         about.created_at,
-        known_until=about.known_until,
+        data_until=about.data_until,
     )
     write_online(workspace / "scores" / FILE, bundle, said, many, X[place])
     mixed = np.random.default_rng(7).permutation(CUSTOMERS)

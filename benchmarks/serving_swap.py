@@ -88,7 +88,7 @@ def _two_versions(source: Path, workspace: Path) -> Callable[[str], None]:
             len(scores),
             about.serving,
             datetime.now(UTC),
-            known_until=about.known_until,
+            data_until=about.data_until,
         )
         write_online(workspace / "scores" / FILE, bundle, said, scores, X)
 

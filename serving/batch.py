@@ -149,7 +149,7 @@ def _write(
     scores: list[Score],
     X: Matrix,
     cutoff: datetime,
-    known_until: datetime,
+    data_until: datetime,
     now: datetime,
 ) -> ScoreRun:
     order = rank_scores(scores)
@@ -164,7 +164,7 @@ def _write(
         len(ranked),
         config.serving,
         now,
-        known_until=known_until,
+        data_until=data_until,
         events_to=config.outreach.events_to,
     )
     write_online(folder / FILE, bundle, about, ranked, ranked_rows)

@@ -31,6 +31,8 @@ from serving.scoring import Score, score_record
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 _TURNS = 5_715_467
 """Names the advisory locks of PostgreSQL by which calls about one customer take turns."""
+_EVERYBODY = 7_365_746_963
+"""Names the one that is shared by calls about a customer and held alone by a scoring run."""
 
 FRESH_ROWS = Table(
     "fresh_rows",
@@ -84,8 +86,24 @@ class FreshStore:
             if connection.dialect.name == "postgresql":
                 # SQLite has one writer at a time, so there a turn is the transaction itself.
                 turn = func.pg_advisory_xact_lock(_TURNS, _signed(zlib.crc32(customer_id.encode())))
+                connection.execute(select(func.pg_advisory_xact_lock_shared(_EVERYBODY)))
                 connection.execute(select(turn))
             yield FreshWriter(connection, customer_id)
+
+    @contextmanager
+    def writing_alone(self) -> Iterator[Connection]:
+        """A transaction about everybody; no other of this store is under way meanwhile."""
+        with self._database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_EVERYBODY)))
+            yield connection
+
+    def ahead(self, since: datetime) -> list[str]:
+        """The customers of whom rows arrived after `since`."""
+        rows = FRESH_ROWS.c
+        late = select(rows.customer_id).where(rows.received_at > since).distinct()
+        with self._database.reading() as connection:
+            return list(connection.scalars(late.order_by(rows.customer_id)))
 
 
 class FreshWriter:

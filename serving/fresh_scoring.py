@@ -22,7 +22,7 @@ from serving.newer import NewerScores
 from serving.online import OnlineSnapshot
 from serving.scoring import Score
 from serving.served import NotReady, Served
-from serving.standings import RiskEvent, change_standing, risk_event, standing, stands_at_risk
+from serving.standings import Change, RiskEvent, standing, stands_at_risk, tell
 
 _KEYS: Mapping[TableName, tuple[str, ...]] = {
     "orders": ("order_id", "product_id"),
@@ -31,6 +31,10 @@ _KEYS: Mapping[TableName, tuple[str, ...]] = {
     "surveys": ("kind", "sent_at", "ticket_id"),
 }
 """By what a row is known again; one without an id, or a survey without its time, is new."""
+
+
+_TAKEN_OVER = "scoring run"
+"""The cause of a score that a run made because fresh rows are newer than its data."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,21 @@ class FreshScorer:
         fresh = {name: [with_text_read(row) for row in rows] for name, rows in admitted.items()}
         with self._store.writing(customer_id) as writer:
             writer.add(fresh, now)
-            rows = _together(history, writer, customer_id)
+            rows = _together(history, customer_id, writer.rows_since(history.data_until))
             found = _rescored(writer, served, scorer, rows, caused_by(fresh), now)
         if found.kept:
             self._newer.note(customer_id, *found.kept, now)
         return found
+
+    def take_over(
+        self, served: Served, scorer: LiveScorer, customer_id: str, now: datetime
+    ) -> None:
+        """Score a customer anew whose rows arrived after the data of the newest scoring run."""
+        history = self._histories.history()
+        with self._store.writing(customer_id) as writer:
+            if calls := writer.rows_since(history.data_until):
+                rows = _together(history, customer_id, calls)
+                _rescored(writer, served, scorer, rows, _TAKEN_OVER, now)
 
 
 def caused_by(fresh: CustomerRows) -> str:
@@ -100,10 +114,10 @@ def caused_by(fresh: CustomerRows) -> str:
     return ", ".join(f"{len(rows)} {name}" for name, rows in fresh.items())
 
 
-def _together(history: History, writer: FreshWriter, customer_id: str) -> Rows:
-    """The customer's rows as the last run knew them, with all that arrived since."""
+def _together(history: History, customer_id: str, calls: Sequence[Rows]) -> Rows:
+    """The customer's rows as the last run knew them, with those of the calls since."""
     rows = history.rows(customer_id)
-    for call in writer.rows_since(history.data_until):
+    for call in calls:
         for name, fresh in call.items():
             rows[name] = with_fresh(name, rows.get(name, []), fresh)
     return rows
@@ -168,8 +182,9 @@ def _rescored(
     kept = writer.record(score, timing, cause, about.model_version, now, is_at_risk=stands)
     if stands == was:
         return Rescored(score, kept, None, None)
-    change_standing(writer.connection, customer_id, kept.score_id, now, is_at_risk=stands)
-    return Rescored(score, kept, risk_event(is_at_risk=stands), None)
+    change = Change(score, kept.score_id, cause, stands)
+    tell(writer.connection, [change], about, now)
+    return Rescored(score, kept, change.event, None)
 
 
 def _was_at_night(snapshot: OnlineSnapshot, customer_id: str) -> bool:

@@ -72,10 +72,15 @@ class About(BaseModel):
     currency: str
     generated: bool
     serving: ServingConfig
-    known_until: AwareDatetime
-    """Facts until then are in the scores; a live score made later knows more."""
+    data_until: AwareDatetime
+    """The time of the last fact of the data that the scores were made from."""
     events_to: tuple[EndpointName, ...]
     """Endpoints that are told who comes into danger or out of it."""
+
+    @property
+    def known_until(self) -> datetime:
+        """Until when the scores know what happened; a live score made later knows more."""
+        return min(self.data_until, self.cutoff) if self.cutoff else self.data_until
 
 
 def about_scores(
@@ -85,13 +90,10 @@ def about_scores(
     serving: ServingConfig,
     now: datetime,
     *,
-    known_until: datetime,
+    data_until: datetime,
     events_to: Sequence[EndpointName] = (),
 ) -> About:
-    """What the snapshot of `customers` scores made by `bundle` at `cutoff` says of itself.
-
-    Of facts after the cutoff, which `known_until` may lie beyond, the scores know nothing.
-    """
+    """What the snapshot of `customers` scores made by `bundle` at `cutoff` says of itself."""
     manifest = bundle.manifest
     return About(
         snapshot_id=f"snap_{now:%Y%m%dT%H%M%S%f}",
@@ -104,7 +106,7 @@ def about_scores(
         currency=manifest.currency,
         generated=manifest.generated,
         serving=serving,
-        known_until=min(known_until, cutoff) if cutoff else known_until,
+        data_until=data_until,
         events_to=tuple(events_to),
     )
 
@@ -112,6 +114,11 @@ def about_scores(
 def bundle_digest(bundle: Bundle) -> str:
     """SHA-256 over the digests of the bundle's files: the same exactly when the models are."""
     return hashlib.sha256(orjson.dumps(sorted(bundle.manifest.files.items()))).hexdigest()
+
+
+def nightly_score_id(snapshot_id: str, rank: int) -> str:
+    """The id of the score at place `rank` of a scoring run."""
+    return f"{snapshot_id}_{rank}"
 
 
 @dataclass(frozen=True, slots=True)

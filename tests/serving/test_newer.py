@@ -21,7 +21,7 @@ SECOND = timedelta(seconds=1)
 def about(tmp_path_factory: pytest.TempPathFactory) -> About:
     folder = tmp_path_factory.mktemp("about")
     score_company(folder, customers=5, now=NOW)
-    return load_served(folder).snapshot.about
+    return load_served(folder).snapshot.about.model_copy(update={"cutoff": None})
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_run_that_knows_the_rows_takes_the_place_of_the_live_score(
 ) -> None:
     keep(database, "ana", NOW + SECOND)
     keep(database, "budi", NOW + 3 * SECOND)
-    newer_run = about.model_copy(update={"known_until": NOW + 2 * SECOND})
+    newer_run = about.model_copy(update={"data_until": NOW + 2 * SECOND, "cutoff": None})
     known = NewerScores(database)
     known.refresh(about, NOW + 3 * SECOND)
     assert found(known, about, "ana", "budi") == {"ana": False, "budi": False}

@@ -58,6 +58,7 @@ def _standings() -> None:
         sa.Column("snapshot_id", sa.String(40), primary_key=True),
         sa.Column("created_at", _TIME, nullable=False),
         sa.Column("cutoff", _TIME),
+        sa.Column("data_until", _TIME, nullable=False),
         sa.Column("customers", sa.Integer, nullable=False),
         sa.Column("model_version", sa.String(100), nullable=False),
     )
