@@ -128,7 +128,7 @@ def _answer(result: Any) -> Answer:
         return Answer(Receipt("throttled", told + _CREATE))
     if name in _LIMITS:
         return Answer(Receipt("throttled", told))
-    return Answer(Receipt("retry" if name in _FOR_NOW else "refused", told))
+    return Answer(Receipt("retry" if not name or name in _FOR_NOW else "refused", told))
 
 
 def _first(errors: Any) -> Mapping[str, Any]:
