@@ -89,7 +89,8 @@ MESSAGES = Table(
     Column("settled_at", UtcTime),
     Column("detail", String(500)),
     Index("messages_due", "endpoint", "state", "next_at"),
-    Index("messages_by_customer", "customer_id", "created_at"),
+    Index("messages_expiring", "endpoint", "state", "not_after"),
+    Index("messages_by_customer", "customer_id", "endpoint", "state"),
 )
 """The outbox: one row per message, written in the transaction of what it tells of.
 

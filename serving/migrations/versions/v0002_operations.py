@@ -142,7 +142,8 @@ def _messages() -> None:
         sa.Column("detail", sa.String(500)),
     )
     op.create_index("messages_due", "messages", ["endpoint", "state", "next_at"])
-    op.create_index("messages_by_customer", "messages", ["customer_id", "created_at"])
+    op.create_index("messages_expiring", "messages", ["endpoint", "state", "not_after"])
+    op.create_index("messages_by_customer", "messages", ["customer_id", "endpoint", "state"])
     op.create_table(
         "attempts",
         sa.Column("id", _NUMBER, primary_key=True, autoincrement=True),
