@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from features.outreach_config import ChannelName
 from serving.outreach.forgotten import Forgotten
+from serving.outreach.outbox import take_turn
 from serving.outreach.records import AUDIT, DECISIONS, OUTCOMES, PROGRAMMES, SUPPRESSIONS
 
 OutcomeKind = Literal[
@@ -29,8 +30,6 @@ _FORBIDS: Collection[OutcomeKind] = ("unsubscribed", "complained", "bounced")
 _VALUED: Collection[OutcomeKind] = ("purchase", "stayed", "left")
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _LARGEST = 1e15
-_TURN = 7_365_746_962
-"""Names the advisory lock under which outcomes are taken in on PostgreSQL."""
 
 
 def _text_or_time(value: object) -> object:
@@ -94,7 +93,8 @@ def take_in(
     A wish not to be contacted becomes a suppression in the same transaction, and counts also
     from somebody on whom nothing was ever decided. Leaves one audit row.
     """
-    _wait_for_turn(connection)
+    # Two intakes must not both find that an outcome is new; nor is anything leased meanwhile.
+    take_turn(connection)
     ids = {one.customer_id for one in given}
     intake = _Intake(connection, source, now, _known(connection, ids))
     results = [intake.take(one) for one in given]
@@ -209,12 +209,6 @@ def _known(connection: Connection, ids: Iterable[str]) -> dict[str, list[GivenOu
         one = GivenOutcome.model_construct(**row._mapping)
         known.setdefault(one.customer_id, []).append(one)
     return known
-
-
-def _wait_for_turn(connection: Connection) -> None:
-    """Two intakes must not both find that an outcome is new; SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_TURN})"))
 
 
 def _audit(
