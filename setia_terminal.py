@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from features.guess.guess import SourceGuess
     from features.ingest.report import IngestReport
     from features.leakage import ChangedFeature
+    from serving.after_run import Followed
     from serving.batch import ScoreRun
     from serving.scoring import Score
     from training.backtests import BacktestRow
@@ -221,6 +222,16 @@ class Terminal:
                 "of the list"
             )
         self.say(f"written to {run.folder}: scores.csv, scores.parquet, at_risk.csv")
+
+    def followed(self, followed: "Followed") -> None:
+        """Show whose risk the run changed, where it did."""
+        if followed.at_risk or followed.recovered:
+            self.say(
+                f"since the last run {followed.at_risk:,} customers came into danger and "
+                f"{followed.recovered:,} recovered"
+            )
+        if followed.rescored:
+            self.say(f"{followed.rescored:,} customers have rows newer than the data; scored anew")
 
     def description(self, told: "Description", zone: "ZoneInfo") -> None:
         """Show one feature: its words, its spread and the churn of each part of it."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from serving.api.problems import (
 if TYPE_CHECKING:
     from serving.api.access import Access
     from serving.api.metrics import Metrics
+    from serving.newer import NewerScores
     from serving.served import Shelf
 
 _log = logging.getLogger("setia.serving")
@@ -97,6 +99,7 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     from serving.database import Database, DatabaseError
     from serving.fresh_scoring import FreshScorer
     from serving.live import LiveShelf
+    from serving.newer import NewerScores
     from serving.served import Shelf
 
     routed = (scores, live, events, customers, at_risk, export, models, outcomes, effect)
@@ -109,7 +112,8 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     app.state.live = LiveShelf(workspace)
     app.state.metrics = Metrics()
     app.state.database = database = Database(workspace, operations_url)
-    app.state.fresh = FreshScorer(workspace, database)
+    app.state.newer = newer = NewerScores(database)
+    app.state.fresh = FreshScorer(workspace, database, newer)
     app.state.access = Access(database)
     app.state.kept_answers = KeptAnswers(database)
     refresh(app)
@@ -131,7 +135,7 @@ def hot_routes(app: ASGIApp, of: FastAPI) -> ASGIApp:
     """`app` with the hot routes of `of` answered before it, made in the workers only."""
     from serving.api.hot import HotRoutes
 
-    return HotRoutes(app, lambda: of.state.shelf)
+    return HotRoutes(app, lambda: of.state)
 
 
 def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:
@@ -144,10 +148,13 @@ def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:
 def refresh(app: FastAPI) -> None:
     """Take up newer scores and newly made or ended keys; note what is served and what refused."""
     shelf: Shelf = app.state.shelf
+    newer: NewerScores = app.state.newer
     access: Access = app.state.access
     metrics: Metrics = app.state.metrics
     if shelf.refresh():
         metrics.serving(shelf.served)
+    if shelf.is_ready:
+        newer.refresh(shelf.served.snapshot.about, datetime.now(UTC))
     metrics.refused(shelf.refused)
     access.ring.refresh()
     metrics.guarded(required=access.ring.required)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from serving.api.answers import (
     entity_tag,
     is_known,
     json_answer,
+    newer_scores,
     origin,
     origin_headers,
     served_now,
@@ -24,6 +26,7 @@ from serving.api.answers import (
 from serving.api.problems import Problem
 from serving.api.schemas import AtRiskAnswer
 from serving.at_risk import LIST_COLUMNS, list_row
+from serving.newer import NewerScore, NewerScores
 from serving.online import ListFilter, OnlineSnapshot
 from serving.scoring import RiskTier
 from serving.served import Served
@@ -72,24 +75,34 @@ async def get_at_risk(
     """A page of the at-risk list; `Accept: text/csv` or `format=csv` gives CSV.
 
     Filters narrow the list: a tier, a smallest value at risk, a smallest churn probability.
+    Order, filters and CSV are the scoring run's; in JSON a newer live score is shown in place of
+    the customer's, with `live` saying so.
     `Link` names the next page in both formats; a page not changed since its `ETag` is a 304.
     """
     snapshot, filters = served.snapshot, query.filters
     wants_csv = _wants_csv(request, query.format)
-    headers = {"Vary": "Accept", "ETag": entity_tag(served, query, "csv" if wants_csv else "json")}
+    known: NewerScores = request.app.state.newer
+    kind = "csv" if wants_csv else f"json {known.mark}"
+    headers = {"Vary": "Accept", "ETag": entity_tag(served, query, kind)}
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     after = _position(query.cursor, snapshot, filters) if query.cursor else 0
     rows = snapshot.page(filters, after, query.limit + 1)
     shown = [(rank, orjson.loads(score)) for rank, score in rows[: query.limit]]
+    newer = await newer_scores(request, served, [record["customer_id"] for _, record in shown])
     following = _cursor(snapshot, filters, shown[-1][0]) if len(rows) > query.limit else None
     if following:
         headers["Link"] = f'<{_next_url(request.url, following)}>; rel="next"'
     if wants_csv:
         return _csv(served, shown, headers)
-    customers = [{"rank": rank, **record} for rank, record in shown]
+    customers = [{"rank": rank, **_newest(record, newer)} for rank, record in shown]
     page = {"customers": customers, "next_cursor": following}
     return json_answer({**origin(served), **page}, headers)
+
+
+def _newest(record: dict[str, Any], newer: Mapping[str, NewerScore]) -> dict[str, Any]:
+    found = newer.get(record["customer_id"])
+    return orjson.loads(found.record) if found else record
 
 
 def _wants_csv(request: Request, chosen: str | None) -> bool:

@@ -1,5 +1,6 @@
 """POST /v1/events: something fresh of one customer, kept, and the customer scored anew."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -66,9 +67,7 @@ def _answer(
     fresh: FreshScorer, served: Served, scorer: LiveScorer, body: FreshRequest, now: datetime
 ) -> dict[str, Any]:
     try:
-        found = fresh.take_in(
-            served, scorer, body.customer_id, body.rows, now, explain=body.explain
-        )
+        found = fresh.take_in(served, scorer, body.customer_id, body.rows, now)
     except RowsRefused as error:
         raise refused(error) from None
     except NotReady as error:
@@ -76,15 +75,19 @@ def _answer(
     return {
         **origin(served),
         "cutoff": utc_text(scorer.cutoff(now)),
+        "as_of": utc_text(now),
         "company_cutoff": utc_text(scorer.context.cutoff),
-        **_outcome(found),
+        **_outcome(found, explain=body.explain),
     }
 
 
-def _outcome(found: Rescored) -> dict[str, Any]:
+def _outcome(found: Rescored, *, explain: bool) -> dict[str, Any]:
+    score = found.score
+    if score and not explain:
+        score = replace(score, reasons=(), next_step=None)
     return {
-        "customer": score_record(found.score) if found.score else None,
-        "score_id": found.score_id,
+        "customer": score_record(score) if score else None,
+        "score_id": found.kept.score_id if found.kept else None,
         "not_scored": found.not_scored,
         "event": found.event,
     }

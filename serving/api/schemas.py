@@ -85,6 +85,20 @@ class ReasonAnswer(BaseModel):
     log_odds: float
 
 
+class LiveOrigin(BaseModel):
+    """Where a live score comes from, and as of when it holds."""
+
+    score_id: str
+    cause: str
+    """What arrived and led to it, such as `1 tickets`."""
+    model_version: str
+    cutoff: datetime
+    as_of: datetime
+    """When it was made."""
+    stale: bool
+    """True when that, or the scoring run beneath it, is longer ago than a score may be."""
+
+
 class ScoreAnswer(BaseModel):
     """One customer's score; money in the answer's currency, the CLV interval at 90 %."""
 
@@ -98,6 +112,8 @@ class ScoreAnswer(BaseModel):
     risk_tier: Literal["high", "medium", "low"]
     act_by: date | None
     """The local date by which to act; null when the features came with the call."""
+    live: LiveOrigin | None
+    """Said where a live score stands in place of the scoring run's, which is older."""
     reasons: list[ReasonAnswer]
     next_step: str | None
 
@@ -137,9 +153,11 @@ class CurvePoint(BaseModel):
     churn_probability: float
 
 
-class CustomerScore(RankedScore):
+class CustomerScore(ScoreAnswer):
     """A score with what it means in time."""
 
+    rank: int | None
+    """Place in the at-risk list; null for a customer whom only a live score knows."""
     act_by_meaning: str | None
     """What the act-by date says, in the language of the scores."""
     churn_curve: list[CurvePoint]
@@ -147,7 +165,7 @@ class CustomerScore(RankedScore):
 
 
 class CustomerAnswer(Origin):
-    """One customer as scored in the last batch."""
+    """One customer by the newest score there is."""
 
     customer: CustomerScore
 

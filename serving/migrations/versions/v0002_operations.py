@@ -41,6 +41,7 @@ def _fresh() -> None:
         sa.Column("churn_probability", sa.Float, nullable=False),
         sa.Column("is_at_risk", sa.Boolean, nullable=False),
         sa.Column("record", sa.LargeBinary, nullable=False),
+        sa.Column("timing", sa.LargeBinary, nullable=False),
         sqlite_autoincrement=True,
     )
     op.create_index("live_scores_by_customer", "live_scores", ["customer_id", "scored_at"])
@@ -58,6 +59,7 @@ def _standings() -> None:
         sa.Column("snapshot_id", sa.String(40), primary_key=True),
         sa.Column("created_at", _TIME, nullable=False),
         sa.Column("cutoff", _TIME),
+        sa.Column("data_until", _TIME, nullable=False),
         sa.Column("customers", sa.Integer, nullable=False),
         sa.Column("model_version", sa.String(100), nullable=False),
     )
