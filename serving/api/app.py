@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +16,22 @@ from serving.api.access_log import log_answer
 from serving.api.document import PATH, DocumentedApi, operation_id
 from serving.api.idempotency import IdempotentApp
 from serving.api.problems import ProblemDocument, install_problems
+from serving.api.problems import (
+    MEDIA_TYPE,
+    Problem,
+    ProblemDocument,
+    install_problems,
+    problem_response,
+    request_id,
+)
 
 if TYPE_CHECKING:
     from serving.api.access import Access
     from serving.api.metrics import Metrics
     from serving.newer import NewerScores
     from serving.served import Shelf
+
+_log = logging.getLogger("setia.serving")
 
 REFRESH_SECONDS = 1.0
 """How often the service looks for a newer scoring run or bundle."""
@@ -52,18 +63,30 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
 
     `operations_url` names the PostgreSQL that holds the operations database, if one does.
     """
-    from serving.api import at_risk, customers, events, export, live, models, scores
+    from serving.api import (
+        at_risk,
+        customers,
+        effect,
+        events,
+        export,
+        live,
+        models,
+        outcomes,
+        scores,
+    )
     from serving.api.access import Access
     from serving.api.kept_answers import KeptAnswers
     from serving.api.metrics import Metrics
-    from serving.database import Database
+    from serving.database import Database, DatabaseError
     from serving.fresh_scoring import FreshScorer
     from serving.live import LiveShelf
     from serving.newer import NewerScores
     from serving.served import Shelf
 
-    for module in (scores, live, events, customers, at_risk, export, models):
+    routed = (scores, live, events, customers, at_risk, export, models, outcomes, effect)
+    for module in routed:
         app.include_router(module.router)
+    app.add_exception_handler(DatabaseError, _on_lost_database)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _index, include_in_schema=False)
     app.state.shelf = shelf = Shelf(workspace)
@@ -140,6 +163,12 @@ async def _metrics(request: Request) -> Response:
 
     metrics: Metrics = request.app.state.metrics
     return Response(metrics.text(), 200, media_type=CONTENT_TYPE_LATEST)
+
+
+async def _on_lost_database(request: Request, error: Exception) -> Response:
+    _log.error("request %s: %s", request_id(request), error)
+    told = Problem(503, "the operations database cannot be used; nothing was done, try again soon")
+    return problem_response(told, request_id(request))
 
 
 async def _index() -> Response:
