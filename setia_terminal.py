@@ -71,15 +71,6 @@ class Terminal:
         """Print one sentence."""
         self._out.print(escape(sentence), soft_wrap=True)
 
-    def table(self, title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table whose first column is text and whose others are figures."""
-        table = _table(title)
-        for place, heading in enumerate(headings):
-            table.add_column(heading, justify="right" if place else "left")
-        for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
-        self._out.print(table)
-
     def step(self, title: str) -> None:
         """Print the title of a stage."""
         self._out.print(f"\n[bold cyan]{escape(title)}[/]")
@@ -89,9 +80,10 @@ class Terminal:
         title: str,
         headings: Sequence[str],
         rows: Iterable[Sequence[str]],
-        numbers: Collection[int],
+        numbers: Collection[int] | None = None,
     ) -> None:
-        """Print rows of text under headings; the columns at the places `numbers` hold numbers."""
+        """Print rows under headings; numbers are at the places `numbers`, or all but the first."""
+        numbers = range(1, len(headings)) if numbers is None else numbers
         table = _table(title)
         for place, heading in enumerate(headings):
             table.add_column(heading, justify="right" if place in numbers else "left")

@@ -15,9 +15,7 @@ from starlette.types import ASGIApp, Scope
 from serving.api.access_log import log_answer
 from serving.api.document import PATH, DocumentedApi, operation_id
 from serving.api.idempotency import IdempotentApp
-from serving.api.problems import ProblemDocument, install_problems
 from serving.api.problems import (
-    MEDIA_TYPE,
     Problem,
     ProblemDocument,
     install_problems,
