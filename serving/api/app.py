@@ -17,6 +17,7 @@ from serving.api.problems import ProblemDocument, install_problems
 
 if TYPE_CHECKING:
     from serving.api.access import Access
+    from serving.api.hot import HotAnswers
     from serving.api.metrics import Metrics
     from serving.served import Shelf
 
@@ -52,6 +53,7 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     """
     from serving.api import at_risk, customers, events, export, live, models, scores
     from serving.api.access import Access
+    from serving.api.hot import HotAnswers
     from serving.api.kept_answers import KeptAnswers
     from serving.api.metrics import Metrics
     from serving.database import Database
@@ -64,6 +66,7 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _index, include_in_schema=False)
     app.state.shelf = shelf = Shelf(workspace)
+    app.state.hot = HotAnswers(lambda: shelf)
     app.state.live = LiveShelf(workspace)
     app.state.fresh = FreshScorer(workspace)
     app.state.metrics = Metrics()
@@ -85,11 +88,10 @@ def done_once(app: ASGIApp, of: FastAPI) -> ASGIApp:
     return IdempotentApp(app, lambda: of.state.kept_answers)
 
 
-def hot_routes(app: ASGIApp, of: FastAPI) -> ASGIApp:
-    """`app` with the hot routes of `of` answered before it, made in the workers only."""
-    from serving.api.hot import HotRoutes
-
-    return HotRoutes(app, lambda: of.state.shelf)
+def hot_answer(app: FastAPI, scope: Scope, body: bytes) -> bytes | None:
+    """The answer of `app` to a hot request, as `HotAnswers` gives it."""
+    hot: HotAnswers = app.state.hot
+    return hot(scope, body)
 
 
 def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:

@@ -44,13 +44,15 @@ async def post_scores(
     body: ScoresRequest, served: Annotated[Served, Depends(served_now)]
 ) -> Response:
     """Score up to 10,000 customers; one that cannot be scored does not fail the others."""
-    return Response(await scores_answer(served, body), media_type=JSON)
+    answer = answer_at_once(served, body)
+    if answer is None:
+        answer = await anyio.to_thread.run_sync(partial(_answer, served, body))
+    return Response(answer, media_type=JSON)
 
 
-async def scores_answer(served: Served, body: ScoresRequest) -> bytes:
-    """The answer to a valid request; a large one is worked out in a thread."""
-    work = partial(_answer, served, body)
-    return work() if _size(body) <= _INLINE_ROWS else await anyio.to_thread.run_sync(work)
+def answer_at_once(served: Served, body: ScoresRequest) -> bytes | None:
+    """The answer to a valid request; None when it is so large that it is worth a thread."""
+    return _answer(served, body) if _size(body) <= _INLINE_ROWS else None
 
 
 def _size(body: ScoresRequest) -> int:
