@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.malformed import Malformed, Malformer
 from benchmarks.serving_load import free_port, running
 from serving.database import Database
-from serving.keys import create_key
+from serving.keys import Scope, create_key
 
 REQUESTS = 10_000
 _MEDIA_TYPE = "application/problem+json"
@@ -51,7 +51,8 @@ def linked_with_key(source: Path, workspace: Path) -> str:
             (workspace / entry.name).symlink_to(entry.resolve())
     database, now = Database(workspace), datetime.now(UTC)
     expires = now + timedelta(days=1)
-    token, _ = create_key(database, "benchmark", ("admin",), 1_000_000_000, expires, now)
+    scopes: tuple[Scope, ...] = ("admin",)
+    token, _ = create_key(database, "benchmark", scopes, 1_000_000_000, expires, now)
     database.close()
     return token
 
