@@ -47,18 +47,20 @@ async def post_scores(
     """Score up to 10,000 customers; one that cannot be scored does not fail the others."""
     ids = [] if body.repredict else body.customer_ids or []
     newer = await newer_scores(request, served, ids)
-    return Response(await scores_answer(served, body, newer), media_type=JSON)
+    answer = answer_at_once(served, body, newer)
+    if answer is None:
+        answer = await anyio.to_thread.run_sync(partial(_answer, served, body, newer))
+    return Response(answer, media_type=JSON)
 
 
-async def scores_answer(
+def answer_at_once(
     served: Served, body: ScoresRequest, newer: Mapping[str, NewerScore]
-) -> bytes:
-    """The answer to a valid request; a large one is worked out in a thread.
+) -> bytes | None:
+    """The answer to a valid request; None when it is so large that it is worth a thread.
 
     `newer` holds the live scores to be shown in place of stored ones.
     """
-    work = partial(_answer, served, body, newer)
-    return work() if _size(body) <= _INLINE_ROWS else await anyio.to_thread.run_sync(work)
+    return _answer(served, body, newer) if _size(body) <= _INLINE_ROWS else None
 
 
 def _size(body: ScoresRequest) -> int:
