@@ -126,6 +126,7 @@ def _score(record: dict[str, Any], cutoff: datetime) -> Score:
     reasons = tuple(Reason(**reason) for reason in record.pop("reasons"))
     text = record.pop("act_by")
     act_by = date.fromisoformat(text) if text else None
+    del record["score_id"], record["live"]
     return Score(cutoff=cutoff, act_by=act_by, reasons=reasons, **record)
 
 

@@ -7,7 +7,10 @@ from pydantic import ValidationError
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from features.wording import Language
 from serving.api import customers, scores
+from serving.api.answers import JSON
+from serving.api.language import LANGUAGES, is_asked_otherwise, spoken
 from serving.api.schemas import ScoresRequest
 from serving.newer import NewerScores
 from serving.served import NotReady, Served, Shelf
@@ -19,6 +22,10 @@ class HotRoute(NamedTuple):
     path: str
 
 
+_SPOKEN = {
+    language: [(name.lower().encode(), value.encode()) for name, value in spoken(language).items()]
+    for language in LANGUAGES
+}
 _CUSTOMER, _SCORES = HotRoute(customers.ROUTE), HotRoute(scores.ROUTE)
 
 
@@ -26,7 +33,7 @@ class HotRoutes:
     """ASGI middleware inside the guard; `state` gives the application's, once it is installed.
 
     A request with anything out of the ordinary goes on to the application: an unknown customer,
-    one with a newer live score, parameters, a body that is not valid.
+    one with a newer live score, parameters, another language, a body that is not valid.
     """
 
     def __init__(self, app: ASGIApp, state: Callable[[], State]) -> None:
@@ -46,17 +53,19 @@ class HotRoutes:
         await self.app(scope, receive, send)
 
     async def _customer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        served = self._served()
         customer_id = scope["path"][len(customers.PREFIX) :]
         is_plain = not (scope["query_string"] or "/" in customer_id or self._newer([customer_id]))
-        answer = customers.customer_answer(served, customer_id) if served and is_plain else None
-        if answer is None:
-            await self.app(scope, receive, send)
-        else:
-            await _send(scope, send, _CUSTOMER, answer)
+        served = self._served(scope) if is_plain else None
+        if served:
+            language = _own(served)
+            answer = customers.customer_answer(served, customer_id, None, language)
+            if answer is not None:
+                await _send(scope, send, _CUSTOMER, answer, language)
+                return
+        await self.app(scope, receive, send)
 
     async def _scores(self, scope: Scope, receive: Receive, send: Send) -> None:
-        message, served = await receive(), self._served()
+        message, served = await receive(), self._served(scope)
         try:
             body = ScoresRequest.model_validate_json(message.get("body", b""))
         except ValidationError:
@@ -64,18 +73,25 @@ class HotRoutes:
         if body is None or served is None or self._newer(body.customer_ids or ()):
             await self.app(scope, _again(message, receive), send)
         else:
-            await _send(scope, send, _SCORES, await scores.scores_answer(served, body, {}))
+            answer = await scores.scores_answer(served, body, {}, _own(served))
+            await _send(scope, send, _SCORES, answer, _own(served))
 
     def _newer(self, customer_ids: Collection[str]) -> bool:
         newer: NewerScores = self._state().newer
         return newer.any_of(customer_ids)
 
-    def _served(self) -> Served | None:
+    def _served(self, scope: Scope) -> Served | None:
+        """What answers a request in the language of its scores, if that is the one asked for."""
         shelf: Shelf = self._state().shelf
         try:
-            return shelf.served
+            served = shelf.served
         except NotReady:
             return None
+        return None if is_asked_otherwise(scope, _own(served)) else served
+
+
+def _own(served: Served) -> Language:
+    return served.snapshot.about.serving.language
 
 
 def _is_json(scope: Scope) -> bool:
@@ -93,9 +109,12 @@ def _again(message: Message, receive: Receive) -> Receive:
     return replay
 
 
-async def _send(scope: Scope, send: Send, route: HotRoute, body: bytes) -> None:
+async def _send(scope: Scope, send: Send, route: HotRoute, body: bytes, language: Language) -> None:
     scope["route"] = route
-    size = str(len(body)).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", size)]
+    headers = [
+        *_SPOKEN[language],
+        (b"content-length", str(len(body)).encode()),
+        (b"content-type", JSON.encode()),
+    ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
