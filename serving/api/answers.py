@@ -31,6 +31,12 @@ def served_now(request: Request) -> Served:
         raise Problem(503, str(error), slug="not-ready") from None
 
 
+def caller(request: Request) -> str:
+    """Who asks, for the audit: the key's id, or `local` while no key exists."""
+    key = request.scope.get("setia.key")
+    return f"key {key.id}" if key else "local"
+
+
 def origin(served: Served, *, cutoff: bool = True) -> dict[str, Any]:
     """The members of `schemas.Origin`; without `cutoff` the features came with the call."""
     about = served.snapshot.about

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from features.wording import Language
 from serving.api.answers import JSON, newer_scores, origin, served_now, with_origin
+from serving.api.document import link
 from serving.api.given import encode_given, fault
 from serving.api.language import Asked, score_told, spoken
 from serving.api.schemas import CustomerFeatures, ScoresAnswer, ScoresRequest
@@ -31,9 +32,18 @@ _EXPLAINING_COSTS = 100
 _FAILED = b'{"error":'
 _REASONS = b',"reasons":'
 _NO_REASONS = _REASONS + b'[],"next_step":null}'
+_LINKS = {
+    "customer": link(
+        "get_customer",
+        "Churn curve, act-by date and place in the list of the first customer asked about.",
+        parameters={"customer_id": "$response.body#/results/0/customer_id"},
+    )
+}
 
 
-@router.post(ROUTE, response_model=ScoresAnswer, tags=["scores"])
+@router.post(
+    ROUTE, response_model=ScoresAnswer, responses={200: {"links": _LINKS}}, tags=["scores"]
+)
 async def post_scores(
     request: Request,
     body: ScoresRequest,

@@ -5,7 +5,7 @@ import random
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,9 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.database import Database
-from serving.outreach.circuit import Circuit
+from serving.outreach.endpoints import circuit_of, keep_circuit
 from serving.outreach.message import Message, MessageType, Receipt
-from serving.outreach.records import ATTEMPTS, ENDPOINTS, MESSAGES
+from serving.outreach.records import ATTEMPTS, MESSAGES
 from serving.outreach.retries import after_attempt
 
 LEASE_LASTS = timedelta(minutes=5)
@@ -165,13 +165,6 @@ def settle(
     return states
 
 
-def circuit_of(connection: Connection, endpoint: str, *, locked: bool = False) -> Circuit:
-    """How `endpoint` fares; `locked` keeps its row from others until the transaction ends."""
-    query = select(ENDPOINTS).where(ENDPOINTS.c.name == endpoint)
-    row = connection.execute(query.with_for_update() if locked else query).mappings().first()
-    return Circuit(**{name: value for name, value in (row or {}).items() if name != "name"})
-
-
 def _row(message: NewMessage, now: datetime) -> dict[str, Any]:
     given = {name: getattr(message, name) for name in _GIVEN}
     return given | {
@@ -300,14 +293,6 @@ def _record(
     after = before.after((receipt for _, receipt in answered), now)
     if after != before:
         keep_circuit(connection, endpoint, after)
-
-
-def keep_circuit(connection: Connection, endpoint: str, circuit: Circuit) -> None:
-    """Write how `endpoint` fares."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = asdict(circuit)
-    statement = dialect.insert(ENDPOINTS).values(name=endpoint, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
 
 
 _MOVE = update(MESSAGES).where(MESSAGES.c.sequence == bindparam("of"))

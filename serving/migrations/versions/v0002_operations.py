@@ -17,6 +17,7 @@ def upgrade() -> None:
     _decisions()
     _messages()
     _outcomes()
+    _forgotten()
 
 
 def _fresh() -> None:
@@ -103,6 +104,7 @@ def _decisions() -> None:
         sa.Column("churn_probability", sa.Float),
         sa.Column("risk_tier", sa.String(10)),
         sa.Column("segment", sa.String(100)),
+        sa.Column("timezone", sa.String(60)),
         sa.Column("before", sa.Float),
         sa.Column("score_id", sa.String(60)),
         sa.Column("model_version", sa.String(100)),
@@ -112,6 +114,14 @@ def _decisions() -> None:
     )
     columns = ["programme", "customer_id", "decided_at"]
     op.create_index("decisions_by_customer", "decisions", columns)
+    in_arms = sa.text("arm IS NOT NULL")
+    op.create_index(
+        "decisions_in_arms",
+        "decisions",
+        ["decided_at"],
+        sqlite_where=in_arms,
+        postgresql_where=in_arms,
+    )
     op.create_table(
         "suppressions",
         sa.Column("customer_id", sa.String(200), primary_key=True),
@@ -145,6 +155,7 @@ def _messages() -> None:
     op.create_index("messages_due", "messages", ["endpoint", "state", "next_at"])
     op.create_index("messages_expiring", "messages", ["endpoint", "state", "not_after"])
     op.create_index("messages_by_customer", "messages", ["customer_id", "endpoint", "state"])
+    op.create_index("messages_by_decision", "messages", ["decision_id"])
     op.create_table(
         "attempts",
         sa.Column("id", _NUMBER, primary_key=True, autoincrement=True),
@@ -183,7 +194,9 @@ def _outcomes() -> None:
         sa.Column("decision_id", sa.String(40)),
         sa.Column("source", sa.String(20), nullable=False),
         sa.Column("received_at", _TIME, nullable=False),
-        sa.UniqueConstraint("customer_id", "kind", "occurred_at", name="outcomes_once"),
+        sa.UniqueConstraint(
+            "customer_id", "kind", "occurred_at", "decision_id", name="outcomes_once"
+        ),
     )
     op.create_table(
         "audit",
@@ -193,4 +206,17 @@ def _outcomes() -> None:
         sa.Column("action", sa.String(40), nullable=False),
         sa.Column("subject", sa.String(200), nullable=False),
         sa.Column("detail", sa.JSON, nullable=False),
+    )
+
+
+def _forgotten() -> None:
+    op.create_table(
+        "forgotten",
+        sa.Column("digest", sa.String(64), primary_key=True),
+        sa.Column("at", _TIME, nullable=False),
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("name", sa.String(30), primary_key=True),
+        sa.Column("value", sa.LargeBinary, nullable=False),
     )
