@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from features.config import load_config
+from setia_delivery import app as delivery_app
 from setia_options import CONFIG, ConfigFile, Json
 from setia_terminal import Terminal
 
@@ -15,6 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Decide whom to contact, deliver the messages, and see what became of them.",
 )
+app.add_typer(delivery_app)
 
 
 @app.command()
