@@ -13,6 +13,8 @@ ChannelName = Literal["phone", "email", "messaging", "chat", "social", "in_perso
 Consent = Literal["email_consent", "sms_consent", "not_needed"]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """Name of an environment variable that holds a secret, read only when something is sent."""
+ApiName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+"""Name of an object or field in Salesforce."""
 
 _CONSENTS: dict[str, Consent] = {"email": "email_consent", "messaging": "sms_consent"}
 
@@ -46,6 +48,7 @@ class EmailEndpoint(Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: str
+    """Address, with a name if you like, to which customers reply; somebody must read it."""
     addresses: Path
     """CSV file with customer_id and email, read when sending and kept nowhere."""
     username: str | None = None
@@ -57,7 +60,7 @@ class HubSpotEndpoint(Section):
 
     kind: Literal["hubspot"]
     token_variable: VariableName
-    id_property: str = "customer_id"
+    id_property: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "customer_id"
     url: str = "https://api.hubapi.com"
 
 
@@ -68,8 +71,8 @@ class SalesforceEndpoint(Section):
     url: str
     """https:// address of your instance."""
     token_variable: VariableName
-    record: str = "Contact"
-    external_id: str = "Setia_Customer_Id__c"
+    record: ApiName = "Contact"
+    external_id: ApiName = "Setia_Customer_Id__c"
 
 
 Endpoint = Annotated[
@@ -136,6 +139,10 @@ class OutreachConfig(Section):
     """CSV file with customer_id and merged_id: whoever was held out under either stays so."""
     playbooks: Path | None = None
     """Folder with templates that take the place of Setia's own."""
+    company: str | None = None
+    """How messages name the company; the pipeline's name unless given."""
+    unsubscribe: Annotated[str, Field(pattern=r"^(https://|mailto:)[^\s<>]+$")] | None = None
+    """Where a customer objects to messages, as https://example.com/stop?c={customer_id}."""
 
     @model_validator(mode="after")
     def _channels_lead_somewhere(self) -> Self:
@@ -150,6 +157,18 @@ class OutreachConfig(Section):
                 raise ValueError(
                     f"channels.{name}.consent is not set; say which consent a customer must have "
                     "given (email_consent or sms_consent), or not_needed"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _e_mail_is_for_customers(self) -> Self:
+        others = {f"channels.{n}": one.endpoint for n, one in self.channels.items() if n != "email"}
+        others |= {f"events_to.{place}": name for place, name in enumerate(self.events_to)}
+        for where, endpoint in others.items():
+            if isinstance(self.endpoints.get(endpoint), EmailEndpoint):
+                raise ValueError(
+                    f"{where} leads to {endpoint!r}, which writes e-mail to the customer; only "
+                    "channels.email may"
                 )
         return self
 
