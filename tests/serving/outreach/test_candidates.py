@@ -134,11 +134,17 @@ def test_without_clv_the_value_is_what_was_brought_in_before(basis: Basis) -> No
 
 @pytest.mark.parametrize(
     ("stated", "language"),
-    [("id", "id"), ("Indonesian", "id"), ("id-ID", "id"), ("en", "en"), ("fr", "en"), (None, "en")],
+    [
+        ("id", "id"),
+        ("Bahasa Indonesia", "id"),
+        ("id-ID", "id"),
+        ("English", "en"),
+        ("Inggris", "en"),
+        ("FR", "fr"),
+        (None, "en"),
+    ],
 )
-def test_the_language_is_one_of_the_two_there_are(
-    basis: Basis, stated: str | None, language: str
-) -> None:
+def test_the_language_is_told_by_its_code(basis: Basis, stated: str | None, language: str) -> None:
     people = {"c_0003": Person(language=stated)}
     assert one_of(with_people(basis, persons=people)).language == language
 
