@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, LargeBinary, Row, column, insert, select, table
+from sqlalchemy import Connection, Row, insert, select
 
 from features.outreach_config import ChannelName, Consent, OutreachConfig
-from serving.database import UtcTime
+from serving.fresh import FRESH_ROWS
 from serving.history import FILE as HISTORY
 from serving.history import History, Rows, unpacked
 from serving.outreach.cases import case_since
@@ -25,9 +25,6 @@ from serving.outreach.quiet_hours import QuietHours
 from serving.outreach.records import AUDIT, DECISIONS, MESSAGES, PROGRAMMES, SUPPRESSIONS
 from serving.outreach.rules import caps_of, quiet_hours_of
 
-_FRESH_ROWS = table(
-    "fresh_rows", column("customer_id"), column("received_at", UtcTime), column("rows", LargeBinary)
-)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _log = logging.getLogger("setia.outreach")
@@ -247,9 +244,9 @@ def _fresh(
     found: dict[str, list[Rows]] = defaultdict(list)
     if since is not None:
         query = (
-            select(_FRESH_ROWS.c.customer_id, _FRESH_ROWS.c.rows)
-            .where(_FRESH_ROWS.c.customer_id.in_(ids), _FRESH_ROWS.c.received_at >= since)
-            .order_by(_FRESH_ROWS.c.received_at)
+            select(FRESH_ROWS.c.customer_id, FRESH_ROWS.c.rows)
+            .where(FRESH_ROWS.c.customer_id.in_(ids), FRESH_ROWS.c.received_at >= since)
+            .order_by(FRESH_ROWS.c.received_at)
         )
         for customer_id, packed in connection.execute(query):
             found[customer_id].append(unpacked(orjson.loads(packed)))
