@@ -1,11 +1,13 @@
 """`setia outreach`: decide whom to contact, deliver, see what became of it."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from features.config import PipelineConfig, load_config
+from setia_delivery import app as delivery_app
 from setia_options import CONFIG, ConfigFile, Json
 from setia_plan import show_plan
 from setia_terminal import Terminal
@@ -18,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Decide whom to contact, deliver the messages, and see what became of them.",
 )
+app.add_typer(delivery_app)
 
 
 @app.command()
@@ -36,6 +39,51 @@ def plan(
     settings = load_config(config)
     report = run_plan(settings, terminal, dry_run=dry_run)
     terminal.document(report)
+
+
+@app.command()
+def preview(
+    customer_id: Annotated[
+        str | None, typer.Argument(help="A scored customer; a made-up one unless given.")
+    ] = None,
+    step: Annotated[str, typer.Option(help="apology, check_in or win_back.")] = "win_back",
+    channel: Annotated[
+        str | None, typer.Option(help="email, messaging, phone …; unless given, all yours.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="en, id or one of your own; unless given, the customer's.")
+    ] = None,
+    config: ConfigFile = CONFIG,
+    json: Json = False,
+) -> None:
+    """Show what a customer, or who calls them, would read. Nothing is decided, nothing sent."""
+    from serving.outreach.decisions import STEPS
+    from serving.outreach.playbook import FORMS, playbook_of
+    from serving.outreach.preview import preview_payloads
+
+    settings = load_config(config)
+    playbook = playbook_of(settings)
+    _one_of("--step", step, STEPS.values())
+    _one_of("--channel", channel, FORMS)
+    _one_of("--language", language, playbook.languages)
+    terminal = Terminal(json=json)
+    shown = []
+    for payload in preview_payloads(
+        settings, customer_id, step, channel, language, datetime.now(UTC)
+    ):
+        words = playbook.words(payload)
+        told = {name: payload[name] for name in ("customer_id", "channel", "step", "language")}
+        terminal.step(", ".join(told.values()))
+        if words.subject:
+            terminal.say(f"Subject: {words.subject}\n")
+        terminal.say(words.text)
+        shown.append(told | words.parts())
+    terminal.document(shown)
+
+
+def _one_of(option: str, given: str | None, known: Iterable[str]) -> None:
+    if given is not None and given not in known:
+        raise typer.BadParameter(f"{option} {given} is none of {', '.join(known)}")
 
 
 def run_plan(settings: PipelineConfig, terminal: Terminal, *, dry_run: bool) -> "PlanReport":

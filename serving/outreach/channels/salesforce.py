@@ -8,6 +8,7 @@ import httpx
 
 from features.outreach_config import SalesforceEndpoint
 from serving.outreach.channels.crm import (
+    NOT_REACHED,
     Answer,
     Answers,
     LastTold,
@@ -32,7 +33,7 @@ _LACKING = frozenset(
     {"INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND", "INVALID_FIELD_FOR_INSERT_UPDATE"}
 )
 """Salesforce misses a field or object of ours, so that every record would fare the same."""
-_CREATE = "; create the field as docs/outreach.md lists it and let the token's user write it"
+_CREATE = "; create the field as docs/channels.md lists it and let the token's user write it"
 
 
 class SalesforceSender:
@@ -73,7 +74,7 @@ class SalesforceSender:
         body = {"allOrNone": False, "records": [self._record(row) for row in rows]}
         try:
             response = self._client.patch(self._url, json=body, headers=self._headers)
-        except httpx.HTTPError as error:
+        except NOT_REACHED as error:
             return same(rows, Receipt("retry", f"Salesforce: {error or type(error).__name__}"))
         results = json_of(response)
         if response.is_success and isinstance(results, list) and len(results) == len(rows):

@@ -97,7 +97,7 @@ def test_a_field_that_nobody_created_is_named_and_nothing_is_lost(
     receipt = organisation.send(contact(1))[0]
     assert receipt.verdict == "throttled"
     assert "No such column 'Setia_Clv__c'" in receipt.detail
-    assert "create the field as docs/outreach.md lists it" in receipt.detail
+    assert "create the field as docs/channels.md lists it" in receipt.detail
 
 
 def test_a_token_that_has_expired_is_named_by_its_variable(organisation: Organisation) -> None:
