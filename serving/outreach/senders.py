@@ -8,6 +8,7 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import assert_never
 
+from features.config import PipelineConfig
 from features.outreach_config import (
     EmailEndpoint,
     Endpoint,
@@ -24,7 +25,7 @@ from serving.outreach.channels.mail import AddressBookError, EmailSender, addres
 from serving.outreach.channels.salesforce import SalesforceSender
 from serving.outreach.connecting import UrlError
 from serving.outreach.message import Message, Receipt, Sender
-from serving.outreach.playbook import Playbook, PlaybookError
+from serving.outreach.playbook import Playbook, PlaybookError, playbook_of
 from serving.outreach.webhooks import webhook_sender
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -32,6 +33,17 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 class SenderError(ValueError):
     """An endpoint that cannot be used as configured; the message says what to set."""
+
+
+def senders_of(
+    settings: PipelineConfig, environ: Mapping[str, str], database: Database
+) -> dict[str, Sender]:
+    """The sender for every endpoint of the configuration, by name; raises as `sender_for` does."""
+    playbook = playbook_of(settings)
+    return {
+        name: sender_for(name, endpoint, environ, database, playbook)
+        for name, endpoint in settings.outreach.endpoints.items()
+    }
 
 
 def sender_for(
