@@ -1,6 +1,6 @@
 """What the command shows: tables and plain sentences on a terminal, or one JSON document."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from math import isnan
@@ -72,6 +72,21 @@ class Terminal:
     def step(self, title: str) -> None:
         """Print the title of a stage."""
         self._out.print(f"\n[bold cyan]{escape(title)}[/]")
+
+    def table(
+        self,
+        title: str,
+        headings: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        numbers: Collection[int],
+    ) -> None:
+        """Print rows of text under headings; the columns at the places `numbers` hold numbers."""
+        table = _table(title)
+        for place, heading in enumerate(headings):
+            table.add_column(heading, justify="right" if place in numbers else "left")
+        for row in rows:
+            table.add_row(*(escape(cell) for cell in row))
+        self._out.print(table)
 
     def error(self, error: Exception, *, ours: bool) -> None:
         """Print a problem on standard error; one that is not `ours` to expect is a bug."""

@@ -116,7 +116,10 @@ class OutreachConfig(Section):
     """Another name is another programme with a holdout of its own."""
     holdout_share: Annotated[float, Field(gt=0, lt=1)] = 0.05
     assumed_change: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """What contact is assumed to add to the chance of staying, until an uplift model is proven."""
+    """The share of those about to leave whom contact is assumed to keep, until a model is proven.
+
+    So it adds this times the churn probability to a customer's chance of staying.
+    """
     exploration_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
     daily_budget: Annotated[float, Field(ge=0)] = 0.0
     """Most to be spent on messages in a day, in the currency."""
@@ -125,8 +128,11 @@ class OutreachConfig(Section):
     events_to: list[EndpointName] = []
     """Endpoints that are told when a customer comes into danger or out of it."""
     caps: list[CapConfig] = [CapConfig(most=2, days=7), CapConfig(most=4, days=30)]
-    rest_days: Annotated[float, Field(ge=0)] = 3.0
+    rest_days: Annotated[float, Field(ge=1)] = 3.0
+    """At least a day: however often a day is planned, nobody is contacted twice in it."""
     complaint_rest_days: Annotated[float, Field(ge=0)] = 14.0
+    check_in_days: Annotated[float, Field(ge=0)] = 7.0
+    """Within so many days of their first purchase new customers get a check-in; 0 for none."""
     quiet_hours: QuietHoursConfig = QuietHoursConfig()
     send_within_hours: Annotated[float, Field(gt=0, le=168)] = 24.0
     """A message that has not left by then expires."""

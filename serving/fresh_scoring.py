@@ -9,17 +9,19 @@ from typing import Any
 
 import orjson
 
-from features.config import ServingConfig, TableName
+from features.config import TableName
 from features.contracts import TABLES
 from features.live.rows import CustomerRows
 from features.text.reading import with_text_read
 from features.versions import KNOWN_FROM, KNOWN_UNTIL
-from serving.fresh import FreshStore, FreshWriter, RiskEvent, Standing
+from serving.database import Database
+from serving.fresh import FreshStore, FreshWriter
 from serving.history import FILE, History, Row, Rows
 from serving.live import GivenRows, LiveScorer, NotEligible
 from serving.online import OnlineSnapshot
 from serving.scoring import Score
 from serving.served import NotReady, Served
+from serving.standings import RiskEvent, change_standing, risk_event, standing, stands_at_risk
 
 _KEYS: Mapping[TableName, tuple[str, ...]] = {
     "orders": ("order_id", "product_id"),
@@ -62,9 +64,9 @@ class HistoryShelf:
 class FreshScorer:
     """Takes in fresh rows of one workspace's customers, one call after another."""
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(self, workspace: Path, database: Database) -> None:
         self._histories = HistoryShelf(workspace)
-        self._store = FreshStore(workspace)
+        self._store = FreshStore(database)
 
     def take_in(
         self,
@@ -86,8 +88,8 @@ class FreshScorer:
         fresh = {name: [with_text_read(row) for row in rows] for name, rows in admitted.items()}
         serving = served.snapshot.about.serving
         cutoff = scorer.cutoff(now)
-        with self._store.writing() as writer:
-            writer.add(customer_id, fresh, now)
+        with self._store.writing(customer_id) as writer:
+            writer.add(fresh, now)
             rows = _together(history, writer, customer_id)
             try:
                 score = scorer.score(customer_id, rows, cutoff, serving, explain=explain)
@@ -104,7 +106,7 @@ def caused_by(fresh: CustomerRows) -> str:
 def _together(history: History, writer: FreshWriter, customer_id: str) -> Rows:
     """The customer's rows as the last run knew them, with all that arrived since."""
     rows = history.rows(customer_id)
-    for call in writer.rows_since(customer_id, history.data_until):
+    for call in writer.rows_since(history.data_until):
         for name, fresh in call.items():
             rows[name] = with_fresh(name, rows.get(name, []), fresh)
     return rows
@@ -149,30 +151,22 @@ def _key(table: str, row: Row) -> tuple[Any, ...] | None:
 
 
 def _kept(writer: FreshWriter, served: Served, score: Score, cause: str, now: datetime) -> Rescored:
-    serving = served.snapshot.about.serving
-    was = was_at_risk(served.snapshot, writer.standing(score.customer_id), score.customer_id)
-    is_at_risk = stands_at_risk(score.churn_probability, serving, was=was)
-    version = served.snapshot.about.model_version
-    score_id = writer.record(score, cause, version, now, is_at_risk=is_at_risk)
-    event: RiskEvent | None = None
-    if is_at_risk != was:
-        event = "customer.at_risk" if is_at_risk else "customer.recovered"
-        writer.happened(event, score.customer_id, score_id, now)
-    return Rescored(score, score_id, event, None)
+    about, customer_id = served.snapshot.about, score.customer_id
+    was = standing(writer.connection, customer_id)
+    if was is None:
+        was = _was_at_night(served.snapshot, customer_id)
+    stands = stands_at_risk(score.churn_probability, about.serving, was=was)
+    score_id = writer.record(score, cause, about.model_version, now, is_at_risk=stands)
+    if stands == was:
+        return Rescored(score, score_id, None, None)
+    change_standing(writer.connection, customer_id, score_id, now, is_at_risk=stands)
+    return Rescored(score, score_id, risk_event(is_at_risk=stands), None)
 
 
-def stands_at_risk(propensity: float, serving: ServingConfig, *, was: bool) -> bool:
-    """Whether a customer is at risk: from `high_risk` on, and until clearly below it again."""
-    return propensity >= serving.high_risk - (serving.recovery_margin if was else 0.0)
-
-
-def was_at_risk(snapshot: OnlineSnapshot, standing: Standing | None, customer_id: str) -> bool:
-    """Whether the customer was at risk when last scored, live or at night."""
-    found, about = snapshot.find(customer_id), snapshot.about
-    if standing and (found is None or standing.at >= about.created_at):
-        return standing.is_at_risk
+def _was_at_night(snapshot: OnlineSnapshot, customer_id: str) -> bool:
+    """Whether the last run's own score of the customer, if it has one, says that they are."""
+    found, serving = snapshot.find(customer_id), snapshot.about.serving
     if found is None:
         return False
     propensity = orjson.loads(found.score)["churn_probability"]
-    before = standing.is_at_risk if standing else False
-    return stands_at_risk(propensity, about.serving, was=before)
+    return stands_at_risk(propensity, serving, was=False)
