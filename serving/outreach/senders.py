@@ -10,7 +10,6 @@ from typing import assert_never
 
 import httpx
 
-from features.config import PipelineConfig
 from features.outreach_config import (
     EmailEndpoint,
     Endpoint,
@@ -28,7 +27,7 @@ from serving.outreach.channels.salesforce import SalesforceSender
 from serving.outreach.channels.salesforce_login import SalesforceLogin
 from serving.outreach.connecting import UrlError
 from serving.outreach.message import Message, Receipt, Sender
-from serving.outreach.playbook import Playbook, PlaybookError, playbook_of
+from serving.outreach.playbook import Playbook, PlaybookError
 from serving.outreach.webhooks import webhook_sender
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -36,17 +35,6 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 class SenderError(ValueError):
     """An endpoint that cannot be used as configured; the message says what to set."""
-
-
-def senders_of(
-    settings: PipelineConfig, environ: Mapping[str, str], database: Database
-) -> dict[str, Sender]:
-    """The sender for every endpoint of the configuration, by name; raises as `sender_for` does."""
-    playbook = playbook_of(settings)
-    return {
-        name: sender_for(name, endpoint, environ, database, playbook)
-        for name, endpoint in settings.outreach.endpoints.items()
-    }
 
 
 def sender_for(

@@ -10,11 +10,10 @@ import pytest
 import trustme
 from pydantic import TypeAdapter
 
-from features.config import PipelineConfig
 from features.outreach_config import Endpoint
 from serving.database import Database
 from serving.outreach.message import Message, Receipt, Sender
-from serving.outreach.senders import SenderError, Worded, sender_for, senders_of
+from serving.outreach.senders import SenderError, Worded, sender_for
 from tests.serving.outreach.channels.letters import NOW, PLAYBOOK, contact, event
 from tests.serving.outreach.channels.local_crm import LocalHubSpot, LocalSalesforce, served
 from tests.serving.outreach.channels.post_office import Post, open_office
@@ -85,24 +84,6 @@ def test_a_crm_inside_the_network_is_not_connected_to(operations: Database) -> N
     sender.close()
     assert receipt.verdict == "retry"
     assert "169.254.169.254" in receipt.detail
-
-
-def test_every_endpoint_of_the_configuration_is_opened(
-    operations: Database, tmp_path: Path
-) -> None:
-    endpoints = {"calls": {"kind": "file", "folder": tmp_path / "calls"}, "crm": HUBSPOT}
-    settings = PipelineConfig.model_validate(
-        {"name": "toko", "currency": "IDR", "sources": {}, "outreach": {"endpoints": endpoints}}
-    )
-    opened = senders_of(settings, ENVIRON, operations)
-    assert {name: sender.most_at_once for name, sender in opened.items()} == {
-        "calls": 5_000,
-        "crm": 100,
-    }
-    with pytest.raises(SenderError, match=r"^endpoint 'crm': .* TOKEN is not set"):
-        senders_of(settings, {}, operations)
-    for sender in opened.values():
-        sender.close()
 
 
 @pytest.mark.parametrize(
