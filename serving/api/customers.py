@@ -2,13 +2,16 @@
 
 from typing import Annotated
 
+import anyio.to_thread
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from serving.api.answers import JSON, newer_scores, origin, origin_of, served_now, with_origin
 from serving.api.problems import Problem
 from serving.api.schemas import CustomerAnswer
+from serving.database import Database
 from serving.newer import NewerScore
+from serving.outreach.forgotten import forgotten_by
 from serving.served import Served
 
 PREFIX = "/v1/customers/"
@@ -30,13 +33,21 @@ async def get_customer(
         return Response(_newer_answer(served, newer[customer_id]), media_type=JSON)
     answer = customer_answer(served, customer_id)
     if answer is None:
-        raise Problem(
-            404,
-            "this customer is not in the last scoring run; only customers eligible at its "
-            "cutoff are scored",
-            slug="unknown-customer",
-        )
+        database: Database = request.app.state.database
+        forgotten = await anyio.to_thread.run_sync(forgotten_by, database)
+        raise _unknown(is_erased=customer_id in forgotten)
     return Response(answer, media_type=JSON)
+
+
+def _unknown(*, is_erased: bool) -> Problem:
+    if is_erased:
+        return Problem(404, "this person was erased; nothing is shown of them", slug="erased")
+    return Problem(
+        404,
+        "this customer is not in the last scoring run; only customers eligible at its cutoff are "
+        "scored",
+        slug="unknown-customer",
+    )
 
 
 def customer_answer(served: Served, customer_id: str) -> bytes | None:

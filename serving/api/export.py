@@ -51,6 +51,8 @@ async def export_at_risk(
     if kind == "parquet" and query.filters != ListFilter():
         told = FieldError(location="format", detail="take ndjson or csv, or leave the filters out")
         raise Problem(422, "Parquet is the whole list and takes no filters", [told])
+    if kind == "parquet" and not served.snapshot.has_parquet:
+        raise Problem(503, "somebody was erased, so Parquet waits for the next `setia score`")
     headers = {"ETag": entity_tag(served, query, kind)}
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
