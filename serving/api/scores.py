@@ -53,19 +53,23 @@ async def post_scores(
     """Score up to 10,000 customers; one that cannot be scored does not fail the others."""
     ids = [] if body.repredict else body.customer_ids or []
     newer = await newer_scores(request, served, ids)
-    answer = await scores_answer(served, body, newer, language)
+    answer = answer_at_once(served, body, newer, language)
+    if answer is None:
+        work = partial(_answer, served, body, newer, language)
+        answer = await anyio.to_thread.run_sync(work)
     return Response(answer, 200, spoken(language), JSON)
 
 
-async def scores_answer(
+def answer_at_once(
     served: Served, body: ScoresRequest, newer: Mapping[str, NewerScore], language: Language
-) -> bytes:
-    """The answer to a valid request; a large one is worked out in a thread.
+) -> bytes | None:
+    """The answer to a valid request; None when it is so large that it is worth a thread.
 
     `newer` holds the live scores to be shown in place of stored ones.
     """
-    work = partial(_answer, served, body, newer, language)
-    return work() if _size(body) <= _INLINE_ROWS else await anyio.to_thread.run_sync(work)
+    if _size(body) > _INLINE_ROWS:
+        return None
+    return _answer(served, body, newer, language)
 
 
 def _size(body: ScoresRequest) -> int:
