@@ -23,6 +23,8 @@ from multiprocessing import RawValue
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sqlalchemy import func, select
+
 from benchmarks.crash_account import Account, account
 from benchmarks.webhook_receiver import ReceiverProcess
 from features.config import PipelineConfig, load_config
@@ -33,6 +35,7 @@ from serving.outreach.basis import Basis, read_basis
 from serving.outreach.delivery import Worker
 from serving.outreach.planning import write_plan
 from serving.outreach.recheck import boundary_of
+from serving.outreach.records import MESSAGES
 from serving.outreach.webhooks import webhook_sender
 
 KILLS = 1_000
@@ -207,9 +210,13 @@ def _worker(stage: Stage, draws: random.Random) -> Iterator[Worker]:
 
 
 def _drained(worker: Worker, clock: Any) -> None:
-    """Deliver, without further plans or failures, for ten days: past every window and retry."""
-    for _ in range(10 * 24 * 2):
-        clock.value += timedelta(minutes=30).total_seconds()
+    """Deliver what is left without further plans or failures, for ten days at most."""
+    under_way = select(func.count()).where(MESSAGES.c.state.in_(("pending", "sending")))
+    for _ in range(10 * 24):
+        with worker.database.reading() as connection:
+            if not connection.execute(under_way).scalar_one():
+                return
+        clock.value += timedelta(hours=1).total_seconds()
         worker.deliver_due()
 
 
