@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.config import PipelineConfig, load_config
+from setia_delivery import app as delivery_app
 from setia_options import CONFIG, ConfigFile, Json
 from setia_plan import show_plan
 from setia_terminal import Terminal
@@ -19,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Decide whom to contact, deliver the messages, and see what became of them.",
 )
+app.add_typer(delivery_app)
 
 
 @app.command()

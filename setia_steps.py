@@ -57,7 +57,7 @@ def run_features(
 def run_description(settings: PipelineConfig, name: str) -> None:
     """Show what one feature means and how it goes with churn."""
     from features.snapshot import open_snapshot
-    from training.describe import describe_feature
+    from training.judging.describe import describe_feature
 
     snapshot = open_snapshot(settings.workspace / "snapshots")
     Terminal().description(describe_feature(snapshot, settings, name), settings.zone)
@@ -94,6 +94,8 @@ def run_training(settings: PipelineConfig, promote: bool, terminal: Terminal) ->
     with terminal.progress() as progress:
         report = train(settings, promote, progress)
     terminal.evaluation(report, settings.currency)
+    if report.uplift:
+        terminal.uplift(report.uplift)
     terminal.trained(report)
     return report
 
@@ -143,12 +145,19 @@ def run_backtests(
 def run_scoring(
     settings: PipelineConfig, cutoff: datetime | None, terminal: Terminal
 ) -> "ScoreRun":
-    """Score every eligible customer and show the head of the at-risk list."""
+    """Score every eligible customer, tell whose risk changed, show the head of the at-risk list."""
+    from serving.after_run import follow_run
     from serving.batch import score_snapshot
+    from serving.database import Database
 
+    now = datetime.now(UTC)
+    database = Database(settings.workspace, settings.operations_url)
     with terminal.progress() as progress:
-        run = score_snapshot(settings, cutoff, datetime.now(UTC), progress)
+        run = score_snapshot(settings, cutoff, now, progress)
+        followed = follow_run(settings.workspace, database, run.scores, now, progress)
+    database.close()
     terminal.at_risk(run)
+    terminal.followed(followed)
     return run
 
 

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from features.guess.guess import SourceGuess
     from features.ingest.report import IngestReport
     from features.leakage import ChangedFeature
+    from serving.after_run import Followed
     from serving.batch import ScoreRun
     from serving.scoring import Score
     from training.backtests import BacktestRow
-    from training.comparison import Comparison, Estimate
-    from training.describe import Description
+    from training.judging.comparison import Comparison, Estimate
+    from training.judging.describe import Description
     from training.run import BacktestReport, TrainReport
+    from training.uplift.ranking import UpliftVerdict
 
 _SHOWN = 10
 _JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -78,9 +80,10 @@ class Terminal:
         title: str,
         headings: Sequence[str],
         rows: Iterable[Sequence[str]],
-        numbers: Collection[int],
+        numbers: Collection[int] | None = None,
     ) -> None:
-        """Print rows of text under headings; the columns at the places `numbers` hold numbers."""
+        """Print rows under headings; numbers are at the places `numbers`, or all but the first."""
+        numbers = range(1, len(headings)) if numbers is None else numbers
         table = _table(title)
         for place, heading in enumerate(headings):
             table.add_column(heading, justify="right" if place in numbers else "left")
@@ -187,6 +190,16 @@ class Terminal:
             )
         self._sentences(report.notes)
 
+    def uplift(self, verdict: "UpliftVerdict") -> None:
+        """Show how well each ranking finds those whom contact keeps, and whether one is used."""
+        table = _table("Uplift: whom contact keeps")
+        table.add_column("")
+        table.add_column("Qini per 1,000", justify="right")
+        for name, found in verdict.qini.items():
+            table.add_row(escape(name), escape(_lines(found)))
+        self._out.print(table)
+        self._sentences([str(verdict)])
+
     def backtests(self, rows: "Sequence[BacktestRow]") -> None:
         """Show one line for each cutoff, then why some could not be judged."""
         table = _table("Backtests, oldest first")
@@ -227,6 +240,16 @@ class Terminal:
                 "of the list"
             )
         self.say(f"written to {run.folder}: scores.csv, scores.parquet, at_risk.csv")
+
+    def followed(self, followed: "Followed") -> None:
+        """Show whose risk the run changed, where it did."""
+        if followed.at_risk or followed.recovered:
+            self.say(
+                f"since the last run {followed.at_risk:,} customers came into danger and "
+                f"{followed.recovered:,} recovered"
+            )
+        if followed.rescored:
+            self.say(f"{followed.rescored:,} customers have rows newer than the data; scored anew")
 
     def description(self, told: "Description", zone: "ZoneInfo") -> None:
         """Show one feature: its words, its spread and the churn of each part of it."""

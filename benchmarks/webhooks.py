@@ -5,21 +5,18 @@ a receiver in a process of its own; then the same requests posted by httpx alone
 recorded, which bounds what any sender on it could reach.
 """
 
-import multiprocessing
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
 
-from benchmarks.webhook_receiver import Receiver, receiving
+from benchmarks.webhook_receiver import ReceiverProcess
 from features.outreach_config import WebhookEndpoint
 from serving.database import Database
 from serving.outreach.delivery import Worker
@@ -44,7 +41,7 @@ _PAYLOAD = {
 
 
 def main(messages: int) -> int:
-    with tempfile.TemporaryDirectory() as folder, _receiver_process() as (url, asked):
+    with tempfile.TemporaryDirectory() as folder, ReceiverProcess() as receiver:
         database = Database(Path(folder))
         now = datetime.now(UTC)
         rows = (
@@ -53,18 +50,20 @@ def main(messages: int) -> int:
         )
         with database.writing() as connection:
             enqueue(connection, rows, now)
+        url = receiver.url
         settings = WebhookEndpoint(kind="webhook", url=url, secret_variable=_VARIABLE)
         sender = webhook_sender("crm", settings, {_VARIABLE: _SECRET})
         ours, states = _delivered(database, sender)
-        reached, applied = asked()
+        told = receiver.told()
         bound = _posted(url, messages)
         sender.close()
         database.close()
     rate = messages / ours
     print(f"delivered {states} in {ours:.1f} s: {rate:,.0f} a second, promised {_PROMISED:,.0f}")
-    print(f"the receiver got {reached:,} requests and applied {applied:,} messages")
+    applied = len(told.applied)
+    print(f"the receiver got {told.requests:,} requests and applied {applied:,} messages")
     print(f"httpx alone {messages / bound:,.0f} a second: ratio {bound / ours:.2f}")
-    return 0 if rate >= _PROMISED and applied == messages == reached else 1
+    return 0 if rate >= _PROMISED and applied == messages == told.requests else 1
 
 
 def _delivered(database: Database, sender: WebhookSender) -> tuple[float, dict[str, int]]:
@@ -90,32 +89,6 @@ def _posted(url: str, messages: int) -> float:
 
         assert set(threads.map(post, range(messages))) == {204}  # noqa: S101
         return time.perf_counter() - start
-
-
-@contextmanager
-def _receiver_process() -> Iterator[tuple[str, Callable[[], tuple[int, int]]]]:
-    """The URL of a receiver, and what tells its requests and applied messages."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,))
-    process.start()
-
-    def asked() -> tuple[int, int]:
-        ours.send("count")
-        requests, applied = ours.recv()
-        return requests, applied
-
-    try:
-        yield ours.recv(), asked
-    finally:
-        ours.send(None)
-        process.join()
-
-
-def _serve(pipe: Connection) -> None:
-    with receiving(Receiver()) as receiver:
-        pipe.send(receiver.url)
-        while pipe.recv():
-            pipe.send((receiver.requests, len(receiver.applied)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import (
@@ -31,6 +31,8 @@ from serving.scoring import Score, score_record
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 _TURNS = 5_715_467
 """Names the advisory locks of PostgreSQL by which calls about one customer take turns."""
+_EVERYBODY = 7_365_746_963
+"""Names the one that is shared by calls about a customer and held alone by a scoring run."""
 
 FRESH_ROWS = Table(
     "fresh_rows",
@@ -56,11 +58,19 @@ LIVE_SCORES = Table(
     Column("churn_probability", Float, nullable=False),
     Column("is_at_risk", Boolean, nullable=False),
     Column("record", LargeBinary, nullable=False),
+    Column("timing", LargeBinary, nullable=False),
     Index("live_scores_by_customer", "customer_id", "scored_at"),
     # A number is never given twice, so that whoever has read up to one misses none after it.
     sqlite_autoincrement=True,
 )
-"""One row per score that a fresh row led to; `record` is JSON of `score_record`."""
+"""One row per score that a fresh row led to: JSON of `score_record` and of `score_timings`."""
+
+
+class LiveScoreId(NamedTuple):
+    """A kept live score: numbers rise from one to the next, the id is for outside."""
+
+    sequence: int
+    score_id: str
 
 
 class FreshStore:
@@ -76,8 +86,24 @@ class FreshStore:
             if connection.dialect.name == "postgresql":
                 # SQLite has one writer at a time, so there a turn is the transaction itself.
                 turn = func.pg_advisory_xact_lock(_TURNS, _signed(zlib.crc32(customer_id.encode())))
+                connection.execute(select(func.pg_advisory_xact_lock_shared(_EVERYBODY)))
                 connection.execute(select(turn))
             yield FreshWriter(connection, customer_id)
+
+    @contextmanager
+    def writing_alone(self) -> Iterator[Connection]:
+        """A transaction about everybody; no other of this store is under way meanwhile."""
+        with self._database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_EVERYBODY)))
+            yield connection
+
+    def ahead(self, since: datetime) -> list[str]:
+        """The customers of whom rows arrived after `since`."""
+        rows = FRESH_ROWS.c
+        late = select(rows.customer_id).where(rows.received_at > since).distinct()
+        with self._database.reading() as connection:
+            return list(connection.scalars(late.order_by(rows.customer_id)))
 
 
 class FreshWriter:
@@ -85,12 +111,12 @@ class FreshWriter:
 
     def __init__(self, connection: Connection, customer_id: str) -> None:
         self.connection = connection
-        self._customer_id = customer_id
+        self.customer_id = customer_id
 
     def add(self, rows: Mapping[str, Sequence[Any]], now: datetime) -> None:
         """Keep rows of the customer that arrived `now`."""
         values = {
-            "customer_id": self._customer_id,
+            "customer_id": self.customer_id,
             "received_at": now,
             "rows": orjson.dumps(rows),
         }
@@ -100,20 +126,27 @@ class FreshWriter:
         """The customer's rows that arrived after `since`, oldest call first."""
         query = (
             select(FRESH_ROWS.c.rows)
-            .where(FRESH_ROWS.c.customer_id == self._customer_id)
+            .where(FRESH_ROWS.c.customer_id == self.customer_id)
             .where(FRESH_ROWS.c.received_at > since)
             .order_by(FRESH_ROWS.c.id)
         )
         return [unpacked(orjson.loads(rows)) for rows in self.connection.scalars(query)]
 
     def record(
-        self, score: Score, cause: str, model_version: str, now: datetime, *, is_at_risk: bool
-    ) -> str:
-        """Keep a score and what caused it; returns its id."""
+        self,
+        score: Score,
+        timing: Mapping[str, Any],
+        cause: str,
+        model_version: str,
+        now: datetime,
+        *,
+        is_at_risk: bool,
+    ) -> LiveScoreId:
+        """Keep a score and what caused it."""
         score_id = f"score_{secrets.token_hex(12)}"
         values = {
             "score_id": score_id,
-            "customer_id": self._customer_id,
+            "customer_id": self.customer_id,
             "scored_at": now,
             "cutoff": score.cutoff,
             "cause": cause,
@@ -121,9 +154,10 @@ class FreshWriter:
             "churn_probability": score.churn_probability,
             "is_at_risk": is_at_risk,
             "record": orjson.dumps(score_record(score)),
+            "timing": orjson.dumps(timing),
         }
-        self.connection.execute(insert(LIVE_SCORES).values(values))
-        return score_id
+        added = insert(LIVE_SCORES).values(values).returning(LIVE_SCORES.c.sequence)
+        return LiveScoreId(self.connection.execute(added).scalar_one(), score_id)
 
 
 def _signed(number: int) -> int:

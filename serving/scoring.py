@@ -69,7 +69,8 @@ class Score:
     next_step: str | None = None
 
 
-_RECORDED = [field.name for field in fields(Score) if field.name != "cutoff"]
+_TOLD = ("cutoff", "reasons", "next_step")
+_NUMBERS = [field.name for field in fields(Score) if field.name not in _TOLD]
 
 
 def score_rows(
@@ -151,10 +152,13 @@ def _explained(
 
 
 def score_record(score: Score) -> dict[str, Any]:
-    """The score as the API and the online snapshot hold it; the cutoff is said once, beside it."""
-    record: dict[str, Any] = {name: getattr(score, name) for name in _RECORDED}
-    record["reasons"] = [asdict(reason) for reason in score.reasons]
-    return record
+    """The score as the API and the online snapshot hold it; the cutoff is said once, beside it.
+
+    `live` is filled in where a live score is shown in place of a scoring run's.
+    """
+    record: dict[str, Any] = {name: getattr(score, name) for name in _NUMBERS}
+    reasons = [asdict(reason) for reason in score.reasons]
+    return {**record, "live": None, "reasons": reasons, "next_step": score.next_step}
 
 
 def score_row(record: Mapping[str, Any], cutoff: datetime | None) -> dict[str, Any]:

@@ -1,7 +1,10 @@
-"""Who is at risk now, whichever score said so last, and the events of coming in and out of it."""
+"""Who is at risk, whichever score said so last, and the telling of it when that changes."""
 
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -12,6 +15,7 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    bindparam,
     delete,
     insert,
     select,
@@ -19,6 +23,9 @@ from sqlalchemy import (
 
 from features.config import ServingConfig
 from serving.database import METADATA, UtcTime
+from serving.online import About
+from serving.outreach.outbox import NewMessage, enqueue
+from serving.scoring import Score, utc_text
 
 RiskEvent = Literal["customer.at_risk", "customer.recovered"]
 
@@ -29,7 +36,7 @@ STANDINGS = Table(
     Column("is_at_risk", Boolean, nullable=False),
     Column("since", UtcTime, nullable=False),
 )
-"""One row per customer who is or was at risk. Once a run has been told, no row means no risk."""
+"""One row per customer who is or was at risk. Once a run has been taken in, no row is no risk."""
 
 SCORING_RUNS = Table(
     "scoring_runs",
@@ -37,10 +44,11 @@ SCORING_RUNS = Table(
     Column("snapshot_id", String(40), primary_key=True),
     Column("created_at", UtcTime, nullable=False),
     Column("cutoff", UtcTime),
+    Column("data_until", UtcTime, nullable=False),
     Column("customers", Integer, nullable=False),
     Column("model_version", String(100), nullable=False),
 )
-"""One row per scoring run whose scores `standings` took in."""
+"""One row per scoring run whose scores the standings took in."""
 
 RISK_EVENTS = Table(
     "risk_events",
@@ -55,6 +63,21 @@ RISK_EVENTS = Table(
 """One row each time a customer comes into danger or out of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A customer who has come into danger, or out of it, and the score that says so."""
+
+    score: Score
+    score_id: str
+    cause: str
+    is_at_risk: bool
+
+    @property
+    def event(self) -> RiskEvent:
+        """What happened."""
+        return "customer.at_risk" if self.is_at_risk else "customer.recovered"
+
+
 def stands_at_risk(propensity: float, serving: ServingConfig, *, was: bool) -> bool:
     """Whether a customer is at risk: from `high_risk` on, and until clearly below it again."""
     return propensity >= serving.high_risk - (serving.recovery_margin if was else 0.0)
@@ -64,28 +87,63 @@ def standing(connection: Connection, customer_id: str) -> bool | None:
     """Whether the customer is at risk; None while neither a run nor a live score has said."""
     known = select(STANDINGS.c.is_at_risk).where(STANDINGS.c.customer_id == customer_id)
     found = connection.execute(known).scalar()
-    if found is None and connection.execute(select(SCORING_RUNS.c.snapshot_id).limit(1)).first():
-        return False
-    return found
+    return found if found is not None or not has_run(connection) else False
 
 
-def change_standing(
-    connection: Connection, customer_id: str, score_id: str, now: datetime, *, is_at_risk: bool
-) -> None:
-    """Note where the customer stands from `now` on, by the score `score_id`."""
-    connection.execute(delete(STANDINGS).where(STANDINGS.c.customer_id == customer_id))
-    row = {"customer_id": customer_id, "is_at_risk": is_at_risk, "since": now}
-    connection.execute(insert(STANDINGS).values(row))
-    connection.execute(
-        insert(RISK_EVENTS).values(
-            type=risk_event(is_at_risk=is_at_risk),
-            customer_id=customer_id,
-            score_id=score_id,
-            at=now,
-        )
+def has_run(connection: Connection) -> bool:
+    """Whether the standings have taken in a scoring run, and so know everybody's."""
+    return connection.execute(select(SCORING_RUNS.c.snapshot_id).limit(1)).first() is not None
+
+
+def set_standings(connection: Connection, stands: dict[str, bool], now: datetime) -> None:
+    """Note where customers stand from `now` on."""
+    if not stands:
+        return
+    ids = [{"gone": customer_id} for customer_id in stands]
+    connection.execute(delete(STANDINGS).where(STANDINGS.c.customer_id == bindparam("gone")), ids)
+    rows = [
+        {"customer_id": customer_id, "is_at_risk": is_at_risk, "since": now}
+        for customer_id, is_at_risk in stands.items()
+    ]
+    connection.execute(insert(STANDINGS), rows)
+
+
+def tell(connection: Connection, changes: Sequence[Change], about: About, now: datetime) -> None:
+    """Note the changes with their events, and write a message about each to who is to be told."""
+    if not changes:
+        return
+    set_standings(connection, {one.score.customer_id: one.is_at_risk for one in changes}, now)
+    events = [
+        {
+            "type": change.event,
+            "customer_id": change.score.customer_id,
+            "score_id": change.score_id,
+            "at": now,
+        }
+        for change in changes
+    ]
+    connection.execute(insert(RISK_EVENTS), events)
+    messages = (
+        _message(endpoint, change, about, now) for change in changes for endpoint in about.events_to
     )
+    enqueue(connection, messages, now)
 
 
-def risk_event(*, is_at_risk: bool) -> RiskEvent:
-    """What happened to a customer who now stands so, and did not before."""
-    return "customer.at_risk" if is_at_risk else "customer.recovered"
+def _message(endpoint: str, change: Change, about: About, now: datetime) -> NewMessage:
+    score = change.score
+    payload: dict[str, Any] = {
+        "customer_id": score.customer_id,
+        "churn_probability": score.churn_probability,
+        "risk_tier": score.risk_tier,
+        "value_at_risk": score.value_at_risk,
+        "currency": about.currency,
+        "score_id": change.score_id,
+        "cause": change.cause,
+        "at": utc_text(now),
+        "model_version": about.model_version,
+    }
+    if about.generated:
+        payload["generated"] = True
+    effect = f"{change.event} {score.customer_id} {change.score_id} {endpoint}"
+    key = hashlib.sha256(effect.encode()).hexdigest()
+    return NewMessage(endpoint, change.event, score.customer_id, key, payload)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Annotated, Any, Literal
@@ -17,19 +18,40 @@ from serving.api.answers import (
     entity_tag,
     is_known,
     json_answer,
+    newer_scores,
     origin,
     origin_headers,
     served_now,
 )
+from serving.api.document import link
 from serving.api.problems import Problem
 from serving.api.schemas import AtRiskAnswer
 from serving.at_risk import LIST_COLUMNS, list_row
+from serving.newer import NewerScore, NewerScores
 from serving.online import ListFilter, OnlineSnapshot
 from serving.scoring import RiskTier
 from serving.served import Served
 from serving.tables import csv_text
 
 router = APIRouter()
+
+_LINKS = {
+    "next": link(
+        "get_at_risk",
+        "The next page; give the filters of this one with it.",
+        parameters={"cursor": "$response.body#/next_cursor"},
+    ),
+    "customer": link(
+        "get_customer",
+        "All that is known of the first customer of the page.",
+        parameters={"customer_id": "$response.body#/customers/0/customer_id"},
+    ),
+    "scores": link(
+        "post_scores",
+        "The scores of the first customer of the page.",
+        requestBody={"customer_ids": ["$response.body#/customers/0/customer_id"]},
+    ),
+}
 
 
 class FilterQuery(BaseModel):
@@ -52,7 +74,7 @@ class ListQuery(FilterQuery):
     """The query string of the at-risk list."""
 
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
-    cursor: str | None = None
+    cursor: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]+$", max_length=200)] = None
     """`next_cursor` of the page before."""
     format: Literal["json", "csv"] | None = None
     """Overrides the Accept header."""
@@ -61,7 +83,7 @@ class ListQuery(FilterQuery):
 @router.get(
     "/v1/at-risk",
     response_model=AtRiskAnswer,
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "links": _LINKS}},
     tags=["at-risk list"],
 )
 async def get_at_risk(
@@ -72,24 +94,34 @@ async def get_at_risk(
     """A page of the at-risk list; `Accept: text/csv` or `format=csv` gives CSV.
 
     Filters narrow the list: a tier, a smallest value at risk, a smallest churn probability.
+    Order, filters and CSV are the scoring run's; in JSON a newer live score is shown in place of
+    the customer's, with `live` saying so.
     `Link` names the next page in both formats; a page not changed since its `ETag` is a 304.
     """
     snapshot, filters = served.snapshot, query.filters
     wants_csv = _wants_csv(request, query.format)
-    headers = {"Vary": "Accept", "ETag": entity_tag(served, query, "csv" if wants_csv else "json")}
+    known: NewerScores = request.app.state.newer
+    kind = "csv" if wants_csv else f"json {known.mark}"
+    headers = {"Vary": "Accept", "ETag": entity_tag(served, query, kind)}
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     after = _position(query.cursor, snapshot, filters) if query.cursor else 0
     rows = snapshot.page(filters, after, query.limit + 1)
     shown = [(rank, orjson.loads(score)) for rank, score in rows[: query.limit]]
+    newer = await newer_scores(request, served, [record["customer_id"] for _, record in shown])
     following = _cursor(snapshot, filters, shown[-1][0]) if len(rows) > query.limit else None
     if following:
         headers["Link"] = f'<{_next_url(request.url, following)}>; rel="next"'
     if wants_csv:
         return _csv(served, shown, headers)
-    customers = [{"rank": rank, **record} for rank, record in shown]
+    customers = [{"rank": rank, **_newest(record, newer)} for rank, record in shown]
     page = {"customers": customers, "next_cursor": following}
     return json_answer({**origin(served), **page}, headers)
+
+
+def _newest(record: dict[str, Any], newer: Mapping[str, NewerScore]) -> dict[str, Any]:
+    found = newer.get(record["customer_id"])
+    return orjson.loads(found.record) if found else record
 
 
 def _wants_csv(request: Request, chosen: str | None) -> bool:

@@ -1,13 +1,15 @@
-"""GET /v1/customers/{customer_id}: one customer as the last scoring run found it."""
+"""GET /v1/customers/{customer_id}: one customer by the newest score there is."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from serving.api.answers import JSON, origin, served_now, with_origin
+from serving.api.answers import JSON, newer_scores, origin, origin_of, served_now, with_origin
+from serving.api.document import link
 from serving.api.problems import Problem
 from serving.api.schemas import CustomerAnswer
+from serving.newer import NewerScore
 from serving.served import Served
 
 PREFIX = "/v1/customers/"
@@ -15,12 +17,34 @@ ROUTE = f"{PREFIX}{{customer_id}}"
 
 router = APIRouter()
 
+_LINKS = {
+    "predicted_again": link(
+        "post_scores",
+        "The same score, predicted again from the stored feature row.",
+        requestBody={
+            "customer_ids": ["$response.body#/customer/customer_id"],
+            "repredict": True,
+        },
+    )
+}
 
-@router.get(ROUTE, response_model=CustomerAnswer, tags=["customers"])
+
+@router.get(
+    ROUTE,
+    response_model=CustomerAnswer,
+    responses={200: {"links": _LINKS}},
+    tags=["customers"],
+)
 async def get_customer(
-    customer_id: str, served: Annotated[Served, Depends(served_now)]
+    request: Request, customer_id: str, served: Annotated[Served, Depends(served_now)]
 ) -> Response:
-    """Score, value with its interval, reasons, next step, churn curve and place in the list."""
+    """Score, value with its interval, reasons, next step, churn curve and place in the list.
+
+    A live score that is newer than the scoring run's takes its place, and `live` says so.
+    """
+    newer = await newer_scores(request, served, [customer_id])
+    if customer_id in newer:
+        return Response(_newer_answer(served, newer[customer_id]), media_type=JSON)
     answer = customer_answer(served, customer_id)
     if answer is None:
         raise Problem(
@@ -37,6 +61,15 @@ def customer_answer(served: Served, customer_id: str) -> bytes | None:
     found = served.snapshot.find(customer_id)
     if found is None:
         return None
-    parts = (b'"customer":{"rank":', str(found.rank).encode(), b",")
-    stored = (found.score[1:-1], b",", found.timing[1:])
-    return with_origin(origin(served), b"".join((*parts, *stored)))
+    return with_origin(origin(served), _member(found.rank, found.score, found.timing))
+
+
+def _newer_answer(served: Served, newer: NewerScore) -> bytes:
+    found = served.snapshot.find(newer.customer_id)
+    rank = found.rank if found else None
+    return with_origin(origin_of(newer, served), _member(rank, newer.record, newer.timing))
+
+
+def _member(rank: int | None, score: bytes, timing: bytes) -> bytes:
+    placed = b"null" if rank is None else str(rank).encode()
+    return b"".join((b'"customer":{"rank":', placed, b",", score[1:-1], b",", timing[1:]))

@@ -1,16 +1,18 @@
 """POST /v1/events: something fresh of one customer, kept, and the customer scored anew."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Request
-from pydantic import AwareDatetime, model_validator
+from pydantic import AwareDatetime, ConfigDict, JsonValue, model_validator
 from starlette.responses import Response
 
 from features.live.admission import RowsRefused
 from serving.api import schemas
 from serving.api.answers import json_answer, origin, served_now
+from serving.api.document import link
 from serving.api.live import BehaviourRows, live_scorer, refused
 from serving.api.problems import Problem
 from serving.fresh_scoring import FreshScorer, Rescored
@@ -20,9 +22,27 @@ from serving.served import NotReady, Served
 
 router = APIRouter()
 
+_LINKS = {
+    "customer": link(
+        "get_customer",
+        "The same customer as the last scoring run found it.",
+        parameters={"customer_id": "$request.body#/customer_id"},
+    )
+}
+
+
+_SOME_ROWS: dict[str, JsonValue] = {
+    "anyOf": [
+        {"required": [table], "properties": {table: {"minItems": 1}}}
+        for table in ("orders", "events", "subscriptions", "tickets", "surveys")
+    ]
+}
+
 
 class FreshRequest(BehaviourRows):
     """What is new of one customer: orders, usage, and tickets or surveys as they stand now."""
+
+    model_config = ConfigDict(json_schema_extra=_SOME_ROWS)
 
     @model_validator(mode="after")
     def _something(self) -> "FreshRequest":
@@ -44,7 +64,12 @@ class FreshAnswer(schemas.Origin):
     """What the score changed, if it crossed the limit of high risk."""
 
 
-@router.post("/v1/events", response_model=FreshAnswer, tags=["scores"])
+@router.post(
+    "/v1/events",
+    response_model=FreshAnswer,
+    responses={200: {"links": _LINKS}},
+    tags=["scores"],
+)
 async def post_events(
     request: Request, body: FreshRequest, served: Annotated[Served, Depends(served_now)]
 ) -> Response:
@@ -66,9 +91,7 @@ def _answer(
     fresh: FreshScorer, served: Served, scorer: LiveScorer, body: FreshRequest, now: datetime
 ) -> dict[str, Any]:
     try:
-        found = fresh.take_in(
-            served, scorer, body.customer_id, body.rows, now, explain=body.explain
-        )
+        found = fresh.take_in(served, scorer, body.customer_id, body.rows, now)
     except RowsRefused as error:
         raise refused(error) from None
     except NotReady as error:
@@ -76,15 +99,19 @@ def _answer(
     return {
         **origin(served),
         "cutoff": utc_text(scorer.cutoff(now)),
+        "as_of": utc_text(now),
         "company_cutoff": utc_text(scorer.context.cutoff),
-        **_outcome(found),
+        **_outcome(found, explain=body.explain),
     }
 
 
-def _outcome(found: Rescored) -> dict[str, Any]:
+def _outcome(found: Rescored, *, explain: bool) -> dict[str, Any]:
+    score = found.score
+    if score and not explain:
+        score = replace(score, reasons=(), next_step=None)
     return {
-        "customer": score_record(found.score) if found.score else None,
-        "score_id": found.score_id,
+        "customer": score_record(score) if score else None,
+        "score_id": found.kept.score_id if found.kept else None,
         "not_scored": found.not_scored,
         "event": found.event,
     }

@@ -1,13 +1,15 @@
 """The two routes that are called most, answered before the framework: the same bytes, sooner."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from pydantic import ValidationError
+from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api import customers, scores
 from serving.api.schemas import ScoresRequest
+from serving.newer import NewerScores
 from serving.served import NotReady, Served, Shelf
 
 
@@ -21,15 +23,15 @@ _CUSTOMER, _SCORES = HotRoute(customers.ROUTE), HotRoute(scores.ROUTE)
 
 
 class HotRoutes:
-    """ASGI middleware inside the guard; `shelf` gives what holds the scores.
+    """ASGI middleware inside the guard; `state` gives the application's, once it is installed.
 
-    A request with anything amiss, such as an unknown customer or a body that is not valid, goes
-    on to the application, whose answer says what it is.
+    A request with anything out of the ordinary goes on to the application: an unknown customer,
+    one with a newer live score, parameters, a body that is not valid.
     """
 
-    def __init__(self, app: ASGIApp, shelf: Callable[[], Shelf]) -> None:
+    def __init__(self, app: ASGIApp, state: Callable[[], State]) -> None:
         self.app = app
-        self._shelf = shelf
+        self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -46,8 +48,9 @@ class HotRoutes:
     async def _customer(self, scope: Scope, receive: Receive, send: Send) -> None:
         served = self._served()
         customer_id = scope["path"][len(customers.PREFIX) :]
-        answer = customers.customer_answer(served, customer_id) if served else None
-        if answer is None or "/" in customer_id:
+        is_plain = not (scope["query_string"] or "/" in customer_id or self._newer([customer_id]))
+        answer = customers.customer_answer(served, customer_id) if served and is_plain else None
+        if answer is None:
             await self.app(scope, receive, send)
         else:
             await _send(scope, send, _CUSTOMER, answer)
@@ -58,14 +61,19 @@ class HotRoutes:
             body = ScoresRequest.model_validate_json(message.get("body", b""))
         except ValidationError:
             body = None
-        if body is None or served is None:
+        if body is None or served is None or self._newer(body.customer_ids or ()):
             await self.app(scope, _again(message, receive), send)
         else:
-            await _send(scope, send, _SCORES, await scores.scores_answer(served, body))
+            await _send(scope, send, _SCORES, await scores.scores_answer(served, body, {}))
+
+    def _newer(self, customer_ids: Collection[str]) -> bool:
+        newer: NewerScores = self._state().newer
+        return newer.any_of(customer_ids)
 
     def _served(self) -> Served | None:
+        shelf: Shelf = self._state().shelf
         try:
-            return self._shelf().served
+            return shelf.served
         except NotReady:
             return None
 

@@ -140,7 +140,7 @@ OUTCOMES = Table(
     Column("decision_id", String(40)),
     Column("source", String(20), nullable=False),
     Column("received_at", UtcTime, nullable=False),
-    UniqueConstraint("customer_id", "kind", "occurred_at", name="outcomes_once"),
+    UniqueConstraint("customer_id", "kind", "occurred_at", "decision_id", name="outcomes_once"),
 )
 """One row per thing that a customer did, or that became of them, after a decision."""
 
@@ -165,3 +165,19 @@ AUDIT = Table(
     Column("detail", JSON, nullable=False),
 )
 """One row per act: a plan written, messages replayed, an endpoint disabled, outcomes taken in."""
+
+FORGOTTEN = Table(
+    "forgotten",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+)
+"""One row per person who was erased: a keyed hash of the id, by which they stay left alone."""
+
+SECRETS = Table(
+    "secrets",
+    METADATA,
+    Column("name", String(30), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+"""Random keys made on first use: `forgotten` hashes the ids of those who were erased."""

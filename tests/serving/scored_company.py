@@ -70,10 +70,23 @@ def score_company(
     return company
 
 
-def publish(company: Company, now: datetime = NOW) -> None:
+def publish(
+    company: Company,
+    now: datetime = NOW,
+    data_until: datetime | None = None,
+    events_to: tuple[str, ...] = (),
+) -> None:
     """Write the company's online snapshot as a scoring run at `now` does."""
     order = rank_scores(company.scores)
-    about = about_scores(company.bundle, CUTOFF, len(order), company.serving, now)
+    about = about_scores(
+        company.bundle,
+        CUTOFF,
+        len(order),
+        company.serving,
+        now,
+        data_until=data_until or now,
+        events_to=events_to,
+    )
     ranked = [company.scores[place] for place in order]
     path = company.workspace / "scores" / "online.db"
     write_online(path, company.bundle, about, ranked, company.X[order])

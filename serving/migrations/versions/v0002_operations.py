@@ -17,6 +17,7 @@ def upgrade() -> None:
     _decisions()
     _messages()
     _outcomes()
+    _forgotten()
 
 
 def _fresh() -> None:
@@ -40,6 +41,7 @@ def _fresh() -> None:
         sa.Column("churn_probability", sa.Float, nullable=False),
         sa.Column("is_at_risk", sa.Boolean, nullable=False),
         sa.Column("record", sa.LargeBinary, nullable=False),
+        sa.Column("timing", sa.LargeBinary, nullable=False),
         sqlite_autoincrement=True,
     )
     op.create_index("live_scores_by_customer", "live_scores", ["customer_id", "scored_at"])
@@ -57,6 +59,7 @@ def _standings() -> None:
         sa.Column("snapshot_id", sa.String(40), primary_key=True),
         sa.Column("created_at", _TIME, nullable=False),
         sa.Column("cutoff", _TIME),
+        sa.Column("data_until", _TIME, nullable=False),
         sa.Column("customers", sa.Integer, nullable=False),
         sa.Column("model_version", sa.String(100), nullable=False),
     )
@@ -191,7 +194,9 @@ def _outcomes() -> None:
         sa.Column("decision_id", sa.String(40)),
         sa.Column("source", sa.String(20), nullable=False),
         sa.Column("received_at", _TIME, nullable=False),
-        sa.UniqueConstraint("customer_id", "kind", "occurred_at", name="outcomes_once"),
+        sa.UniqueConstraint(
+            "customer_id", "kind", "occurred_at", "decision_id", name="outcomes_once"
+        ),
     )
     op.create_table(
         "audit",
@@ -201,4 +206,17 @@ def _outcomes() -> None:
         sa.Column("action", sa.String(40), nullable=False),
         sa.Column("subject", sa.String(200), nullable=False),
         sa.Column("detail", sa.JSON, nullable=False),
+    )
+
+
+def _forgotten() -> None:
+    op.create_table(
+        "forgotten",
+        sa.Column("digest", sa.String(64), primary_key=True),
+        sa.Column("at", _TIME, nullable=False),
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("name", sa.String(30), primary_key=True),
+        sa.Column("value", sa.LargeBinary, nullable=False),
     )
