@@ -87,14 +87,19 @@ def _one_of(option: str, given: str | None, known: Iterable[str]) -> None:
 
 
 def run_plan(settings: PipelineConfig, terminal: Terminal, *, dry_run: bool) -> "PlanReport":
-    """Plan as of now, write it unless it is a `dry_run`, and show it."""
+    """Plan as of now, write it unless it is a `dry_run`, and show it.
+
+    A template that cannot be used stops the plan before anything is decided.
+    """
     from serving.database import Database
     from serving.outreach.basis import read_basis
     from serving.outreach.plan_report import report_plan
     from serving.outreach.planning import preview_plan, write_plan
+    from serving.outreach.playbook import playbook_of
     from serving.outreach.support_list import write_support_list
 
     now = datetime.now(UTC)
+    playbook_of(settings).check(settings.outreach.channels)
     basis = read_basis(settings, now)
     database = Database(settings.workspace, settings.operations_url)
     made = (preview_plan if dry_run else write_plan)(database, settings, basis, now)

@@ -69,8 +69,10 @@ class SalesforceEndpoint(Section):
 
     kind: Literal["salesforce"]
     url: str
-    """https:// address of your instance."""
-    token_variable: VariableName
+    """https://….my.salesforce.com, the address of your organisation."""
+    client_id_variable: VariableName
+    """Environment variable with the consumer key of an app that allows client credentials."""
+    client_secret_variable: VariableName
     record: ApiName = "Contact"
     external_id: ApiName = "Setia_Customer_Id__c"
 

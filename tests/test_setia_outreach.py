@@ -71,13 +71,29 @@ def test_a_customer_who_was_not_scored_is_refused_by_id(config: Path) -> None:
     answer.refused("no customer 'nobody' in the last scores (20 customers)")
 
 
-def test_a_broken_template_of_ones_own_is_named(config: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def broken(config: Path, tmp_path: Path) -> Path:
+    """The configuration of a company with a template that asks for too much."""
     template = tmp_path / "own" / "en" / "win_back" / "message.txt"
     template.parent.mkdir(parents=True)
     template.write_text("{{ first_name }}", encoding="utf-8")
     settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-    settings["outreach"]["playbooks"] = str(tmp_path / "own")
+    settings["outreach"] = {
+        "playbooks": str(tmp_path / "own"),
+        "channels": {"messaging": {"endpoint": "drop", "daily_capacity": 5}},
+        "endpoints": {"drop": {"kind": "file", "folder": str(tmp_path / "drop")}},
+    }
     path = tmp_path / "pipeline.yaml"
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    asked = ("outreach", "preview", "--channel", "messaging", "-c", path)
-    setia(*asked).refused("template en/win_back/message.txt: 'first_name' is undefined")
+    return path
+
+
+def test_a_broken_template_of_ones_own_is_named(broken: Path) -> None:
+    answer = setia("outreach", "preview", "-c", broken)
+    answer.refused("template en/win_back/message.txt: 'first_name' is undefined")
+
+
+def test_a_broken_template_stops_the_plan_before_anything_is_decided(broken: Path) -> None:
+    answer = setia("outreach", "plan", "-c", broken)
+    answer.refused("template en/win_back/message.txt asks for first_name; it may use company")
+    assert not (broken.parent / "var").exists()

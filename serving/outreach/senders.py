@@ -8,6 +8,8 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import assert_never
 
+import httpx
+
 from features.outreach_config import (
     EmailEndpoint,
     Endpoint,
@@ -22,6 +24,7 @@ from serving.outreach.channels.file_drop import FileDrop
 from serving.outreach.channels.hubspot import HubSpotSender
 from serving.outreach.channels.mail import AddressBookError, EmailSender, addresses_of
 from serving.outreach.channels.salesforce import SalesforceSender
+from serving.outreach.channels.salesforce_login import SalesforceLogin
 from serving.outreach.connecting import UrlError
 from serving.outreach.message import Message, Receipt, Sender
 from serving.outreach.playbook import Playbook, PlaybookError
@@ -55,8 +58,16 @@ def sender_for(
             return FileDrop(_folder(name, endpoint.folder), playbook)
         case EmailEndpoint():
             return _email(name, endpoint, environ, playbook, trusted)
-        case HubSpotEndpoint() | SalesforceEndpoint():
-            return _crm(name, endpoint, environ, database, playbook, trusted)
+        case HubSpotEndpoint():
+            token = secret(name, endpoint.token_variable, environ)
+            client, told = _client(name, endpoint.url, trusted), last_told(database, name)
+            return HubSpotSender(endpoint, token, client, told, playbook)
+        case SalesforceEndpoint():
+            variables = (endpoint.client_id_variable, endpoint.client_secret_variable)
+            known = [secret(name, variable, environ) for variable in variables]
+            login = SalesforceLogin(endpoint.url, *known)
+            client, told = _client(name, endpoint.url, trusted), last_told(database, name)
+            return SalesforceSender(endpoint, login, client, told, playbook)
         case _:
             assert_never(endpoint)
 
@@ -95,23 +106,11 @@ class Worded:
         return replace(message, payload={**message.payload, "words": words})
 
 
-def _crm(
-    name: str,
-    endpoint: HubSpotEndpoint | SalesforceEndpoint,
-    environ: Mapping[str, str],
-    database: Database,
-    playbook: Playbook,
-    trusted: ssl.SSLContext | None,
-) -> Sender:
-    token = secret(name, endpoint.token_variable, environ)
+def _client(name: str, url: str, trusted: ssl.SSLContext | None) -> httpx.Client:
     try:
-        client = client_for(endpoint.url, trusted)
+        return client_for(url, trusted)
     except UrlError as error:
         raise SenderError(f"endpoint {name!r}: {error}") from None
-    told = last_told(database, name)
-    if isinstance(endpoint, HubSpotEndpoint):
-        return HubSpotSender(endpoint, token, client, told, playbook)
-    return SalesforceSender(endpoint, token, client, told, playbook)
 
 
 def secret(name: str, variable: str, environ: Mapping[str, str]) -> str:

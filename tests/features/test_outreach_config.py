@@ -38,12 +38,20 @@ def test_what_would_reach_the_wrong_reader_is_refused(given: dict[str, Any], pro
     assert problem in str(caught.value)
 
 
+FORCE = {
+    "kind": "salesforce",
+    "url": "https://x",
+    "client_id_variable": "I",
+    "client_secret_variable": "S",
+}
+
+
 @pytest.mark.parametrize(
     "endpoint",
     [
         {"kind": "hubspot", "token_variable": "T", "id_property": "customer id"},
-        {"kind": "salesforce", "token_variable": "T", "url": "https://x", "record": "../Account"},
-        {"kind": "salesforce", "token_variable": "T", "url": "https://x", "external_id": "A/B"},
+        FORCE | {"record": "../Account"},
+        FORCE | {"external_id": "A/B"},
         {"kind": "hubspot", "token_variable": "not a name"},
     ],
 )

@@ -19,6 +19,7 @@ from serving.outreach.channels.crm import (
     same,
     wait_of,
 )
+from serving.outreach.channels.salesforce_login import LoginRefused, SalesforceLogin
 from serving.outreach.message import Message, Receipt
 from serving.outreach.playbook import Playbook
 
@@ -51,13 +52,13 @@ class SalesforceSender:
     def __init__(
         self,
         endpoint: SalesforceEndpoint,
-        token: str,
+        login: SalesforceLogin,
         client: httpx.Client,
         told: LastTold,
         playbook: Playbook,
     ) -> None:
         self._endpoint = endpoint
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._login = login
         self._client = client
         self._told = told
         self._playbook = playbook
@@ -73,7 +74,11 @@ class SalesforceSender:
     def _upsert(self, rows: Sequence[Row], now: datetime) -> Answers:
         body = {"allOrNone": False, "records": [self._record(row) for row in rows]}
         try:
-            response = self._client.patch(self._url, json=body, headers=self._headers)
+            response = self._client.patch(self._url, json=body, auth=self._login)
+        except LoginRefused as error:
+            end = self._endpoint
+            names = f"{end.client_id_variable} and {end.client_secret_variable}"
+            return same(rows, Receipt("throttled", f"{error}; put valid ones into {names}"))
         except NOT_REACHED as error:
             return same(rows, Receipt("retry", f"Salesforce: {error or type(error).__name__}"))
         results = json_of(response)
@@ -104,8 +109,7 @@ class SalesforceSender:
         code, error = response.status_code, _first(document)
         name, told = str(error.get("errorCode", "")), _told(error, "errorCode")
         if code == 401:
-            variable = self._endpoint.token_variable
-            told = f"Salesforce says the token in {variable} has expired; put a fresh one there"
+            told = f"Salesforce does not take a token that it has just given ({told})"
             return Receipt("throttled", told, code)
         if name in _LACKING or code in (403, 404) or code < 400:
             return Receipt("throttled", told + ("" if name in _LIMITS else _CREATE), code)

@@ -20,12 +20,18 @@ from tests.serving.outreach.channels.post_office import Post, open_office
 
 ENVIRON = {
     "TOKEN": "right",
+    "APP": "app",
     "EMPTY": "",
     "TWO_LINES": "a\nb",
     "SIGNING": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
 HUBSPOT = {"kind": "hubspot", "token_variable": "TOKEN"}
-SALESFORCE = {"kind": "salesforce", "token_variable": "TOKEN", "url": "https://o.example"}
+SALESFORCE = {
+    "kind": "salesforce",
+    "url": "https://o.example",
+    "client_id_variable": "APP",
+    "client_secret_variable": "TOKEN",
+}
 EMAIL = {"kind": "email", "host": "mail.example", "sender": "halo@toko.example"}
 
 
@@ -85,7 +91,10 @@ def test_a_crm_inside_the_network_is_not_connected_to(operations: Database) -> N
     [
         (HUBSPOT | {"token_variable": "NOT_SET"}, "variable NOT_SET is not set"),
         (HUBSPOT | {"token_variable": "EMPTY"}, "variable EMPTY is not set"),
-        (SALESFORCE | {"token_variable": "TWO_LINES"}, "variable TWO_LINES is not set to one line"),
+        (
+            SALESFORCE | {"client_id_variable": "TWO_LINES"},
+            "variable TWO_LINES is not set to one line",
+        ),
         (HUBSPOT | {"url": "http://api.hubapi.com"}, "is not https://host/"),
         (SALESFORCE | {"url": "http://o.example"}, "is not https://host/"),
         (EMAIL | {"addresses": "/nowhere/book.csv"}, "address book /nowhere/book.csv cannot be"),
