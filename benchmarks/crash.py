@@ -37,6 +37,7 @@ from serving.outreach.planning import write_plan
 from serving.outreach.recheck import boundary_of
 from serving.outreach.records import MESSAGES
 from serving.outreach.webhooks import webhook_sender
+from serving.served import load_served
 
 KILLS = 1_000
 _FAIL_BEFORE = _FAIL_AFTER = 0.05
@@ -123,7 +124,7 @@ def _crash_test(config: PipelineConfig, url: str | None, kills: int) -> Account:
 
 
 def _stage(config: PipelineConfig, folder: Path, url: str | None) -> Stage:
-    basis = read_basis(config, datetime.now(UTC))
+    basis = read_basis(config, load_served(config.workspace), datetime.now(UTC))
     some = slice(_CUSTOMERS)
     # Virtual time begins where the data ends, so that a generated company's is not moved either.
     still = timedelta(0)
