@@ -93,7 +93,7 @@ class EmailSender:
         if address is None:
             return Receipt("refused", f"no address for {message.customer_id!r} in the address book")
         try:
-            recipient = _checked(address)
+            recipient = address_of(address)
         except ValueError:
             return Receipt("refused", f"the address of {message.customer_id!r} is not one")
         try:
@@ -175,9 +175,9 @@ def addresses_of(path: Path, customer_ids: Iterable[str]) -> dict[str, str]:
         raise AddressBookError(f"address book {path} cannot be read: {error}") from error
 
 
-def _checked(address: str) -> Address:
-    """The address; ValueError if it is not exactly one."""
-    found = _ADDRESS.fullmatch(address)
+def address_of(text: str) -> Address:
+    """The address that `text` is; ValueError if it is not exactly one."""
+    found = _ADDRESS.fullmatch(text)
     if found is None:
         raise ValueError("not an address")
     return Address(username=found["name"], domain=found["domain"])
