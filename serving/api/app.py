@@ -25,6 +25,7 @@ from serving.api.problems import (
 
 if TYPE_CHECKING:
     from serving.api.access import Access
+    from serving.api.hot import HotAnswer, HotAnswers
     from serving.api.metrics import Metrics
     from serving.newer import NewerScores
     from serving.served import Shelf
@@ -73,6 +74,7 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
         scores,
     )
     from serving.api.access import Access
+    from serving.api.hot import HotAnswers
     from serving.api.kept_answers import KeptAnswers
     from serving.api.metrics import Metrics
     from serving.database import Database, DatabaseError
@@ -92,6 +94,7 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     app.state.metrics = Metrics()
     app.state.database = database = Database(workspace, operations_url)
     app.state.newer = newer = NewerScores(database)
+    app.state.hot = HotAnswers(lambda: shelf, newer)
     app.state.fresh = FreshScorer(workspace, database, newer)
     app.state.access = Access(database)
     app.state.kept_answers = KeptAnswers(database)
@@ -110,11 +113,10 @@ def done_once(app: ASGIApp, of: FastAPI) -> ASGIApp:
     return IdempotentApp(app, lambda: of.state.kept_answers)
 
 
-def hot_routes(app: ASGIApp, of: FastAPI) -> ASGIApp:
-    """`app` with the hot routes of `of` answered before it, made in the workers only."""
-    from serving.api.hot import HotRoutes
-
-    return HotRoutes(app, lambda: of.state)
+def hot_answer(app: FastAPI, scope: Scope, body: bytes) -> "HotAnswer | None":
+    """The answer of `app` to a hot request, as `HotAnswers` gives it."""
+    hot: HotAnswers = app.state.hot
+    return hot(scope, body)
 
 
 def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:
