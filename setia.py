@@ -14,6 +14,7 @@ from setia_keys import app as keys_app
 from setia_options import CONFIG, ConfigFile, Json
 from setia_outcomes import app as outcomes_app
 from setia_outcomes import forget
+from setia_outreach import app as outreach_app
 from setia_steps import (
     become_server,
     prove_no_leak,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys_app, name="keys")
+app.add_typer(outreach_app, name="outreach")
 app.add_typer(outcomes_app, name="outcomes")
 app.command()(forget)
 

@@ -68,7 +68,7 @@ def run_features(
 def run_description(settings: PipelineConfig, name: str) -> None:
     """Show what one feature means and how it goes with churn."""
     from features.snapshot import open_snapshot
-    from training.describe import describe_feature
+    from training.judging.describe import describe_feature
 
     snapshot = open_snapshot(settings.workspace / "snapshots")
     Terminal().description(describe_feature(snapshot, settings, name), settings.zone)
@@ -105,6 +105,8 @@ def run_training(settings: PipelineConfig, promote: bool, terminal: Terminal) ->
     with terminal.progress() as progress:
         report = train(settings, promote, progress)
     terminal.evaluation(report, settings.currency)
+    if report.uplift:
+        terminal.uplift(report.uplift)
     terminal.trained(report)
     return report
 

@@ -1,6 +1,6 @@
 """What the command shows: tables and plain sentences on a terminal, or one JSON document."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from math import isnan
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from serving.batch import ScoreRun
     from serving.scoring import Score
     from training.backtests import BacktestRow
-    from training.comparison import Comparison, Estimate
-    from training.describe import Description
+    from training.judging.comparison import Comparison, Estimate
+    from training.judging.describe import Description
     from training.run import BacktestReport, TrainReport
+    from training.uplift.ranking import UpliftVerdict
 
 _SHOWN = 10
 _JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -70,18 +71,25 @@ class Terminal:
         """Print one sentence."""
         self._out.print(escape(sentence), soft_wrap=True)
 
-    def table(self, title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table whose first column is text and whose others are figures."""
-        table = _table(title)
-        for place, heading in enumerate(headings):
-            table.add_column(heading, justify="right" if place else "left")
-        for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
-        self._out.print(table)
-
     def step(self, title: str) -> None:
         """Print the title of a stage."""
         self._out.print(f"\n[bold cyan]{escape(title)}[/]")
+
+    def table(
+        self,
+        title: str,
+        headings: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        numbers: Collection[int] | None = None,
+    ) -> None:
+        """Print rows under headings; numbers are at the places `numbers`, or all but the first."""
+        numbers = range(1, len(headings)) if numbers is None else numbers
+        table = _table(title)
+        for place, heading in enumerate(headings):
+            table.add_column(heading, justify="right" if place in numbers else "left")
+        for row in rows:
+            table.add_row(*(escape(cell) for cell in row))
+        self._out.print(table)
 
     def error(self, error: Exception, *, ours: bool) -> None:
         """Print a problem on standard error; one that is not `ours` to expect is a bug."""
@@ -181,6 +189,16 @@ class Terminal:
                 )
             )
         self._sentences(report.notes)
+
+    def uplift(self, verdict: "UpliftVerdict") -> None:
+        """Show how well each ranking finds those whom contact keeps, and whether one is used."""
+        table = _table("Uplift: whom contact keeps")
+        table.add_column("")
+        table.add_column("Qini per 1,000", justify="right")
+        for name, found in verdict.qini.items():
+            table.add_row(escape(name), escape(_lines(found)))
+        self._out.print(table)
+        self._sentences([str(verdict)])
 
     def backtests(self, rows: "Sequence[BacktestRow]") -> None:
         """Show one line for each cutoff, then why some could not be judged."""

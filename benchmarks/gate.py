@@ -19,8 +19,8 @@ from features.snapshot import open_snapshot
 from training.dataset import Dataset
 from training.fitting import fit_models
 from training.gate import refusals
+from training.judging.verdict import judge_models
 from training.rows import Rows, churn_rows
-from training.verdict import judge_models
 
 CUSTOMERS = 600
 SHUFFLES = 100

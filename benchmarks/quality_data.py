@@ -19,9 +19,10 @@ from features.engine import configured_snapshot
 from features.ingest.run import ingest
 from features.snapshot import Snapshot
 from features.windows import cutoff_from, day_number
-from training import dataset, forecast, histories, rows
+from training import dataset, rows
 from training.btyd.history import History
 from training.dataset import Vector
+from training.families import forecast, histories
 from training.rows import Rows, ValueRows, churn_rows, value_rows
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

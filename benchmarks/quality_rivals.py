@@ -12,11 +12,11 @@ from scipy.special import expit, logit
 from benchmarks.quality_data import Material
 from benchmarks.quality_scores import Forecast
 from training.baselines import RFM_LOGISTIC, RFM_RIDGE, churn_baselines, value_baselines
-from training.boosting import FOLDS, customer_folds
 from training.btyd.bg_nbd import BetaGeometricNbd
 from training.btyd.gamma_gamma import GammaGamma
 from training.btyd.pareto_nbd import ParetoNbd
 from training.dataset import Dataset, Vector
+from training.families.boosting import FOLDS, customer_folds
 
 MBG, PARETO = "MBG/NBD + GG", "Pareto/NBD + GG"
 RFM, LIGHTGBM, LIFETIMES = "RFM logistic/ridge", "plain LightGBM", "lifetimes BG/NBD + GG"

@@ -13,8 +13,8 @@ from features.ingest.run import ingest
 from features.labels import latest_matured
 from features.snapshot import open_snapshot
 from features.spine import eligible_spine
-from training.comparison import MODEL, Estimate
-from training.support_gain import BEHAVIOUR, CAUSES, SupportGain, support_gain
+from training.judging.comparison import MODEL, Estimate
+from training.judging.support_gain import BEHAVIOUR, CAUSES, SupportGain, support_gain
 
 CUSTOMERS, DRAWS = 20_000, 1_000
 SEEDS = (7, 8)

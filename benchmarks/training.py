@@ -99,8 +99,8 @@ def _plain(data: Dataset) -> None:
 def _default(data: Dataset) -> None:
     """The fit that `setia train` makes of rows whose last cutoff judges what the first have."""
     from training.btyd.composite import Btyd
+    from training.families.forecast import Standpoint, history_of
     from training.fitting import fit_models
-    from training.forecast import Standpoint, history_of
     from training.rows import Basis, Proof, Rows, ValueRows
 
     last = data.rows(data.cutoff == data.cutoff.max())

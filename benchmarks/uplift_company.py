@@ -11,16 +11,18 @@ import pandas as pd
 from features.company.causes import cause_debts
 from features.company.dropout import DAILY_DECAY
 from features.company.generate import END, Effects, generate_company
-from features.config import load_config
+from features.config import PipelineConfig, load_config
 from features.ingest.run import ingest
+from features.labels import latest_matured
 from features.snapshot import open_snapshot
-from training.dataset import Dataset, build_dataset
-from training.uplift_learners import Trial
+from training.contacts import randomised_contacts
+from training.dataset import build_dataset
+from training.uplift.entries import contact_trial
+from training.uplift.trial import Trial
 
 Floats = npt.NDArray[np.float64]
 
-HORIZON_DAYS, HISTORY_DAYS, SEED = 90, 900, 7
-_KEY = ["customer_id", "cutoff"]
+HORIZON_DAYS, HISTORY_DAYS = 90, 900
 
 
 @dataclass(frozen=True)
@@ -41,74 +43,60 @@ class Truth:
         return Truth(self.saved[mask], self.worth[mask], self.group[mask])
 
 
-def company_trial(customers: int, effects: Effects) -> tuple[Trial, Truth, npt.NDArray[np.int64]]:
-    """A trial of the whole campaign, its truth, and the wave of each row, counted from 0.
+def company_trial(customers: int, effects: Effects, seed: int) -> tuple[Trial, Truth]:
+    """The whole campaign as `setia train` sees it, with an outcome after `HORIZON_DAYS`.
 
-    The outcome is an order within `HORIZON_DAYS`, the value the spend of the year before.
+    The truth is that of the same rows.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        loaded = load_config(generate_company(folder, customers, seed=SEED, effects=effects).config)
-        churn = loaded.churn.model_copy(update={"horizon_days": HORIZON_DAYS})
-        config = loaded.model_copy(update={"churn": churn})
+        config = ninety_days(generate_company(folder, customers, seed=seed, effects=effects).config)
         ingest(config)
         snapshot = open_snapshot(config.workspace / "snapshots")
-        entries = _entries(folder, customers)
-        days = sorted(set(entries["cutoff"]))
-        data = build_dataset(snapshot, config, [day.to_pydatetime() for day in days], "churn")
+        latest = latest_matured(snapshot, HORIZON_DAYS)
+        contract = build_dataset(snapshot, config, (latest,), "churn").contract
+        trial = contact_trial(snapshot, config, contract, randomised_contacts(snapshot, None))
         snapshot.connection.close()
-    place, entry = _matched(data, entries)
-    data, entries = data.rows(place), entries.iloc[entry]
-    truth = Truth(
-        saved=_saved(entries),
-        worth=(entries["purchase_rate"] * entries["order_value"] * 365).to_numpy(),
-        group=entries["contact_group"].to_numpy().astype(np.str_),
-    )
-    return _trial(data, entries), truth, np.searchsorted(days, entries["cutoff"])
+        entries = _entries(folder, customers, seed)
+    return trial, _truth(trial, entries)
 
 
-def _entries(folder: Path, customers: int) -> pd.DataFrame:
-    """Every campaign entry with its arm, its truth and the customer's debt on that day."""
+def ninety_days(path: Path) -> PipelineConfig:
+    """The generated configuration with a churn horizon of `HORIZON_DAYS`."""
+    config = load_config(path)
+    churn = config.churn.model_copy(update={"horizon_days": HORIZON_DAYS})
+    return config.model_copy(update={"churn": churn})
+
+
+def _entries(folder: Path, customers: int, seed: int) -> pd.DataFrame:
+    """Every campaign entry with its truth and the customer's debt on that day."""
     told = pd.read_parquet(folder / "truth_contacts.parquet")
-    arms = pd.read_parquet(folder / "contacts.parquet", columns=["customer_id", "campaign", "arm"])
     traits = ["customer_id", "base_hazard", "purchase_rate", "order_value"]
     people = pd.read_parquet(folder / "truth.parquet", columns=traits)
-    entries = told.merge(arms, on=["customer_id", "campaign"]).merge(people, on="customer_id")
+    entries = told.merge(people, on="customer_id")
     zone = "Asia/Jakarta"
     local = entries["contacted_at"].dt.tz_convert(zone).dt.normalize()
     start = pd.Timestamp(END, tz=zone) - pd.Timedelta(days=HISTORY_DAYS)
-    entries["cutoff"] = local.dt.tz_convert("UTC")
+    entries["cutoff"] = local.dt.tz_convert("UTC").dt.tz_localize(None)
     day = ((local - start) / pd.Timedelta(days=1)).astype(int)
     number = entries["customer_id"].str[1:].astype(int) - 1
     entries["debt"] = 0.0
     for wave in sorted(set(day)):
-        debts = cause_debts(customers, wave, seed=SEED, days=HISTORY_DAYS).sum(axis=0)
+        debts = cause_debts(customers, wave, seed=seed, days=HISTORY_DAYS).sum(axis=0)
         here = day == wave
         entries.loc[here, "debt"] = debts[number[here]] * DAILY_DECAY
     return entries
 
 
-def _matched(
-    data: Dataset, entries: pd.DataFrame
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Positions in `data` and in `entries` of the customers and days that both know."""
-    cutoff = pd.to_datetime(data.cutoff, utc=True)
-    rows = pd.DataFrame({"customer_id": data.customer_id.astype(str), "cutoff": cutoff})
-    left, right = rows.reset_index(names="place"), entries[_KEY].reset_index(drop=True)
-    left["cutoff"] = left["cutoff"].astype(right["cutoff"].dtype)
-    both = left.merge(right.reset_index(names="entry"), on=_KEY)
-    return both["place"].to_numpy(), both["entry"].to_numpy()
-
-
-def _trial(data: Dataset, entries: pd.DataFrame) -> Trial:
-    spend = data.X[:, data.contract.names.index("orders_spend_365d")]
-    return Trial(
-        X=data.X,
-        contract=data.contract,
-        customer_id=data.customer_id,
-        treated=(entries["arm"] == "treatment").to_numpy().astype(float),
-        outcome=1.0 - np.asarray(data.churned),
-        value=np.maximum(np.nan_to_num(spend), 0.0),
+def _truth(trial: Trial, entries: pd.DataFrame) -> Truth:
+    """What contact does to each row of the trial."""
+    rows = pd.DataFrame({"customer_id": trial.customer_id.astype(str), "cutoff": trial.cutoff})
+    rows["cutoff"] = rows["cutoff"].astype(entries["cutoff"].dtype)
+    asked = rows.merge(entries, on=["customer_id", "cutoff"], validate="one_to_one")
+    return Truth(
+        saved=_saved(asked),
+        worth=(asked["purchase_rate"] * asked["order_value"] * 365).to_numpy(),
+        group=asked["contact_group"].to_numpy().astype(np.str_),
     )
 
 

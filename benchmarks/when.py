@@ -21,9 +21,9 @@ from features.engine import configured_snapshot
 from features.ingest.run import ingest
 from features.labels import latest_matured
 from training.fitting import fit_models
-from training.hazard import Hazard
-from training.hazard_fit import event_timing, fit_hazard
 from training.rows import churn_rows
+from training.timing.hazard import Hazard
+from training.timing.hazard_fit import event_timing, fit_hazard
 
 DAYS = (7, 14, 30, 60, 90, 120, 180)
 AGREEMENT = 0.01

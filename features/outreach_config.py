@@ -13,6 +13,8 @@ ChannelName = Literal["phone", "email", "messaging", "chat", "social", "in_perso
 Consent = Literal["email_consent", "sms_consent", "not_needed"]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """Name of an environment variable that holds a secret, read only when something is sent."""
+ApiName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+"""Name of an object or field in Salesforce."""
 
 _CONSENTS: dict[str, Consent] = {"email": "email_consent", "messaging": "sms_consent"}
 
@@ -57,7 +59,7 @@ class HubSpotEndpoint(Section):
 
     kind: Literal["hubspot"]
     token_variable: VariableName
-    id_property: str = "customer_id"
+    id_property: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "customer_id"
     url: str = "https://api.hubapi.com"
 
 
@@ -68,8 +70,8 @@ class SalesforceEndpoint(Section):
     url: str
     """https:// address of your instance."""
     token_variable: VariableName
-    record: str = "Contact"
-    external_id: str = "Setia_Customer_Id__c"
+    record: ApiName = "Contact"
+    external_id: ApiName = "Setia_Customer_Id__c"
 
 
 Endpoint = Annotated[
@@ -111,7 +113,10 @@ class OutreachConfig(Section):
     """Another name is another programme with a holdout of its own."""
     holdout_share: Annotated[float, Field(gt=0, lt=1)] = 0.05
     assumed_change: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """What contact is assumed to add to the chance of staying, until an uplift model is proven."""
+    """The share of those about to leave whom contact is assumed to keep, until a model is proven.
+
+    So it adds this times the churn probability to a customer's chance of staying.
+    """
     exploration_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
     daily_budget: Annotated[float, Field(ge=0)] = 0.0
     """Most to be spent on messages in a day, in the currency."""
@@ -120,8 +125,11 @@ class OutreachConfig(Section):
     events_to: list[EndpointName] = []
     """Endpoints that are told when a customer comes into danger or out of it."""
     caps: list[CapConfig] = [CapConfig(most=2, days=7), CapConfig(most=4, days=30)]
-    rest_days: Annotated[float, Field(ge=0)] = 3.0
+    rest_days: Annotated[float, Field(ge=1)] = 3.0
+    """At least a day: however often a day is planned, nobody is contacted twice in it."""
     complaint_rest_days: Annotated[float, Field(ge=0)] = 14.0
+    check_in_days: Annotated[float, Field(ge=0)] = 7.0
+    """Within so many days of their first purchase new customers get a check-in; 0 for none."""
     quiet_hours: QuietHoursConfig = QuietHoursConfig()
     send_within_hours: Annotated[float, Field(gt=0, le=168)] = 24.0
     """A message that has not left by then expires."""
@@ -130,6 +138,10 @@ class OutreachConfig(Section):
     """CSV file with customer_id and merged_id: whoever was held out under either stays so."""
     playbooks: Path | None = None
     """Folder with templates that take the place of Setia's own."""
+    company: str | None = None
+    """How messages name the company; the pipeline's name unless given."""
+    unsubscribe: Annotated[str, Field(pattern=r"^(https://|mailto:)[^\s<>]+$")] | None = None
+    """Where a customer objects to messages, as https://example.com/stop?c={customer_id}."""
 
     @model_validator(mode="after")
     def _channels_lead_somewhere(self) -> Self:

@@ -9,11 +9,12 @@ import numpy as np
 from features.feature_contract import FeatureColumn, FeatureContract
 from training.bundle import Bundle, BundleInfo, Models, write_bundle
 from training.calibration import Calibration
-from training.glm import Objective
-from training.hazard import Hazard
+from training.families.ensemble import Ensemble
+from training.families.glm import Objective
+from training.families.members import Trees, booster_names
 from training.intervals import fit_intervals
-from training.members import Trees, booster_names
-from training.models import ChurnModel, Ensemble, OrdersModel, ValueModel
+from training.models import ChurnModel, OrdersModel, ValueModel
+from training.timing.hazard import Hazard
 from training.typical import fit_typical
 
 TINY_CONTRACT = FeatureContract(

@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from features.labels import ImmatureCutoff
 from features.spine import NobodyEligible
 from features.windows import CutoffError, local_day, shift_days
-from training.comparison import MODEL
 from training.dataset import CannotTrain, NotEnoughHistory
 from training.evaluate import CannotJudge, ChurnEvaluation, ValueEvaluation
+from training.judging.comparison import MODEL
+from training.judging.suspects import SuspectedLeak
 from training.run import BacktestReport
-from training.suspects import SuspectedLeak
 
 _REFUSALS = (
     CannotJudge,

@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.feature_contract import FeatureContract, Matrix
 from training.bundle_files import misfit, model_texts, read_models, wanted_files
-from training.hazard import CURVE_DAYS, Event, Vector
 from training.models import Models, Prediction
+from training.timing.hazard import CURVE_DAYS, Event, Vector
 from training.typical import Typical
+from training.uplift_model import Uplift
 
 __all__ = [
     "Bundle",
@@ -28,6 +29,7 @@ __all__ = [
     "Models",
     "Prediction",
     "Typical",
+    "Uplift",
     "load_bundle",
     "write_bundle",
 ]

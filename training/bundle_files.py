@@ -7,13 +7,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from features.feature_contract import FeatureContract
 from training.calibration import Calibration
-from training.forecast import Forecast, can_forecast
-from training.glm import Objective
-from training.hazard import Hazard
+from training.families.ensemble import Ensemble
+from training.families.forecast import Forecast, can_forecast
+from training.families.glm import Objective
+from training.families.members import READERS, Linear, Trees, booster_names
 from training.intervals import IntervalTable
-from training.members import READERS, Linear, Trees, booster_names
-from training.models import ChurnModel, Ensemble, Models, OrdersModel, ValueModel
+from training.models import ChurnModel, Models, OrdersModel, ValueModel
+from training.timing.hazard import Hazard
 from training.typical import Typical
+from training.uplift_model import misfit_uplift, read_uplift, uplift_files, uplift_texts
 
 _BASE = frozenset({"contract.json", "calibration.json"})
 _OPTIONAL = frozenset({"hazard.json", "typical.json"})
@@ -60,7 +62,7 @@ def model_texts(models: Models) -> dict[str, str]:
         texts["hazard.json"] = models.hazard.model_dump_json(indent=1)
     if models.typical:
         texts["typical.json"] = models.typical.model_dump_json(indent=1)
-    return texts
+    return texts | (uplift_texts(models.uplift) if models.uplift else {})
 
 
 def wanted_files(files: Mapping[str, bytes]) -> set[str]:
@@ -75,7 +77,7 @@ def wanted_files(files: Mapping[str, bytes]) -> set[str]:
         plan = Plan.model_validate_json(files[f"{name}.json"])
         members = {_member_file(name, family) for family in plan.weights if family in READERS}
         wanted |= {f"{name}.json"} | tables | members
-    return wanted
+    return wanted | uplift_files(files)
 
 
 def read_models(files: Mapping[str, bytes]) -> Models:
@@ -101,12 +103,15 @@ def read_models(files: Mapping[str, bytes]) -> Models:
         value,
         Hazard.model_validate_json(hazard) if hazard else None,
         Typical.model_validate_json(typical) if typical else None,
+        read_uplift(files, contract),
     )
 
 
 def misfit(models: Models) -> bool:
     """Whether some member takes other features than the contract has, or a forecast not there."""
     ensembles = [part.ensemble for part in (models.churn, models.orders, models.value) if part]
+    if models.uplift and misfit_uplift(models.uplift, models.contract):
+        return True
     return any(_misfit(ensemble, models.contract) for ensemble in ensembles)
 
 

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from features.config import PipelineConfig
 from training.bundle import BundleInfo
 from training.evaluate import OrdersEvaluation
-from training.grades import Grade
-from training.profit import CONTACT, KEPT_VALUE, OFFER
-from training.report import comparison_table, decile_table, grade_table, segment_table
+from training.judging.grades import Grade
+from training.judging.profit import CONTACT, KEPT_VALUE, OFFER
+from training.judging.report import comparison_table, decile_table, grade_table, segment_table
+from training.judging.segments import Segment
+from training.judging.verdict import Verdict
 from training.rows import Rows, ValueRows, days
-from training.segments import Segment
-from training.verdict import Verdict
+from training.uplift.ranking import UpliftFit
+from training.uplift.report import uplift_section
 
 _QUESTIONS = {
     "inactivity": "no {activity} within {horizon} days",
@@ -44,6 +46,7 @@ def model_card(
     verdict: Verdict,
     *,
     refusals: Sequence[str] = (),
+    uplift: UpliftFit | None = None,
 ) -> str:
     """The card as Markdown; the same page heads a backtest's report."""
     cautions = [*_refusal_lines(refusals), *verdict.notes, *_LIMITS]
@@ -56,6 +59,7 @@ def model_card(
         f"## How good the churn propensity is\n\n{_churn_results(verdict, config, churn)}",
         _orders_results(verdict.orders),
         f"## How good the CLV is\n\n{_value_results(verdict, config, value)}",
+        f"## What contact changes\n\n{uplift_section(uplift)}" if uplift else "",
         _reason_results(verdict),
         f"## What must be said\n\n{_bullets(cautions)}",
     ]

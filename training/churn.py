@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from features.config import TrainingConfig
-from training.boosting import Examples, customer_folds
 from training.calibration import Calibration, Kind
 from training.calibration import sigmoid as propensity_of
 from training.calibration_fit import anchored, fit_platt, isotonic, log_loss, platt
 from training.dataset import CannotTrain, Dataset
-from training.ensemble import EnsembleFit, fit_ensemble, refit_ensemble
-from training.forecast import Forecast, Standpoint, typical_customer
-from training.glm import Vector
-from training.models import ChurnModel, Ensemble
+from training.families.boosting import Examples, customer_folds
+from training.families.ensemble import Ensemble
+from training.families.ensemble_fit import EnsembleFit, fit_ensemble, refit_ensemble
+from training.families.forecast import Forecast, Standpoint, typical_customer
+from training.families.glm import Vector
+from training.models import ChurnModel
 from training.rows import Basis, Rows
 
 

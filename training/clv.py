@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from features.config import TrainingConfig
-from training.boosting import Examples
 from training.dataset import CannotTrain, Dataset
-from training.ensemble import EnsembleFit, fit_ensemble, refit_ensemble
-from training.forecast import Forecast, Standpoint, typical_customer
-from training.glm import Objective, Vector
+from training.families.boosting import Examples
+from training.families.ensemble import Ensemble
+from training.families.ensemble_fit import EnsembleFit, fit_ensemble, refit_ensemble
+from training.families.forecast import Forecast, Standpoint, typical_customer
+from training.families.glm import Objective, Vector
 from training.intervals import IntervalTable, fit_intervals
-from training.models import Ensemble, OrdersModel, ValueModel
+from training.models import OrdersModel, ValueModel
 from training.rows import Basis, Proof, Rows, ValueRows
 from training.value_intervals import Source, better_source, simulated_intervals
 

@@ -182,7 +182,11 @@ def unlabelled_rows(
     snapshot: Snapshot, config: PipelineConfig, cutoff: datetime, contract: FeatureContract
 ) -> Dataset:
     """Features, under `contract`, of every eligible customer at `cutoff`; none may be."""
-    spine = eligible_spine(snapshot, config.churn, (cutoff,))
+    return spine_rows(snapshot, eligible_spine(snapshot, config.churn, (cutoff,)), contract)
+
+
+def spine_rows(snapshot: Snapshot, spine: pa.Table, contract: FeatureContract) -> Dataset:
+    """Features, under `contract`, of each row of `spine`, without labels."""
     table = feature_table(snapshot, spine)
     return Dataset(
         X=contract.encode(_columns(table, contract)),

@@ -6,8 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from training import metrics
-from training.comparison import CHAMPION, MODEL, Comparison, Estimate, compare, tracked, verdicts
-from training.curves import (
+from training.dataset import Dataset, Vector
+from training.judging.comparison import (
+    CHAMPION,
+    MODEL,
+    Comparison,
+    Estimate,
+    compare,
+    tracked,
+    verdicts,
+)
+from training.judging.curves import (
     Bin,
     Coverage,
     Gains,
@@ -16,10 +25,9 @@ from training.curves import (
     reliability,
     value_deciles,
 )
-from training.dataset import Dataset, Vector
+from training.judging.profit import expected_maximum_profit
+from training.judging.segments import Segment, judge_segments
 from training.metrics import Metric, chance_calibration_error
-from training.profit import expected_maximum_profit
-from training.segments import Segment, judge_segments
 
 CHURN_METRICS: Mapping[str, Metric] = {
     "auc": metrics.roc_auc,

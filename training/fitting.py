@@ -6,7 +6,7 @@ from features.config import TrainingConfig
 from training.churn import ChurnFit, fit_churn, refit_churn
 from training.clv import OrdersFit, ValueFit, fit_orders, fit_value, refit_orders, refit_value
 from training.dataset import CannotTrain
-from training.ensemble import EnsembleFit
+from training.families.ensemble_fit import EnsembleFit
 from training.models import Models
 from training.rows import Rows, ValueRows
 

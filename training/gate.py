@@ -14,9 +14,9 @@ from training.baselines import (
     RFM_RIDGE,
     USAGE_LOGISTIC,
 )
-from training.comparison import CHAMPION, MODEL, Comparison, Estimate
-from training.segments import FEWEST_JUDGED
-from training.verdict import Champion, Verdict
+from training.judging.comparison import CHAMPION, MODEL, Comparison, Estimate
+from training.judging.segments import FEWEST_JUDGED
+from training.judging.verdict import Champion, Verdict
 
 _SIMPLE = {BEST_RULE: HISTORICAL_VALUE, RFM_LOGISTIC: RFM_RIDGE, USAGE_LOGISTIC: None}
 """Simple answers that must be beaten, and what the same people would take for CLV."""

@@ -27,9 +27,9 @@ class BundlePredictions(PythonModel):  # type: ignore[misc]
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """One row each: churn_probability, expected_orders, clv, clv_low and clv_high."""
+        """One row each: churn_probability, expected_orders, clv, clv_low, clv_high and uplift."""
         X = np.asarray(model_input[self.bundle.contract.names], dtype=np.float64)
-        found = self.bundle.predict(X)
+        found, uplift = self.bundle.predict(X), self.bundle.models.uplift
         return pd.DataFrame(
             {
                 "churn_probability": found.propensity,
@@ -37,6 +37,7 @@ class BundlePredictions(PythonModel):  # type: ignore[misc]
                 "clv": found.clv,
                 "clv_low": found.clv_low,
                 "clv_high": found.clv_high,
+                "uplift": uplift.model.predict(X) if uplift else np.nan,
             }
         )
 

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 CHURN_MODEL = "setia-churn"
 CLV_MODEL = "setia-clv"
+UPLIFT_MODEL = "setia-uplift"
 
 _PREVIOUS = "previous_champion"
-_PAIRED = "paired_clv_version"
+_PAIRED = {CLV_MODEL: "paired_clv_version", UPLIFT_MODEL: "paired_uplift_version"}
+"""Tags of a churn version that name the versions registered and promoted with it."""
 _REFUSED = "gate_refused"
 
 
@@ -41,6 +43,7 @@ class Registered:
     run_id: str
     churn_version: str
     clv_version: str | None
+    uplift_version: str | None
 
 
 def bundle_folder(config: PipelineConfig) -> Path:
@@ -109,13 +112,19 @@ def record_run(
     mlflow.set_tags(_tags(bundle))
     mlflow.log_text(bundle.contract.model_dump_json(indent=1), "contract.json")
     mlflow.log_artifacts(str(report), "report")
-    versions = _register_pair(client, bundle, bundle_files, refusals)
-    return Registered(run.info.run_id, *versions)
+    versions = _register_all(client, bundle, bundle_files, refusals)
+    return Registered(
+        run.info.run_id,
+        versions[CHURN_MODEL],
+        versions.get(CLV_MODEL),
+        versions.get(UPLIFT_MODEL),
+    )
 
 
 def promote(config: PipelineConfig) -> Bundle:
-    """Make the challenger champion, churn and CLV together, and export it for serving.
+    """Make the challenger champion, all models of its run together, and export it for serving.
 
+    An uplift model that its gate made abstain is exported too, to say so, but is no champion.
     Returns the bundle as written to `<workspace>/bundle`.
 
     Raises RegistryError when there is no challenger or the gate refused it, and BundleError
@@ -125,7 +134,7 @@ def promote(config: PipelineConfig) -> Bundle:
     version = _aliased(client, "challenger")
     if version is None:
         raise RegistryError(f"{CHURN_MODEL} has no challenger; run `setia train` first")
-    if refusals := json.loads(version.tags[_REFUSED]):
+    if refusals := _refused(version):
         raise RegistryError(
             f"{CHURN_MODEL} v{version.version} was refused by the gate: {'; '.join(refusals)}"
         )
@@ -188,10 +197,12 @@ def _crown(client: "MlflowClient", config: PipelineConfig, version: "ModelVersio
     folder = bundle_folder(config)
     exported = write_bundle(folder, trained.models, trained.manifest, trained.card)
     client.set_registered_model_alias(CHURN_MODEL, "champion", version.version)
-    if paired := version.tags[_PAIRED]:
-        client.set_registered_model_alias(CLV_MODEL, "champion", paired)
-    elif _has_alias(client, CLV_MODEL, "champion"):
-        client.delete_registered_model_alias(CLV_MODEL, "champion")
+    for name, tag in _PAIRED.items():
+        paired = version.tags.get(tag)
+        if paired and not _refused(client.get_model_version(name, paired)):
+            client.set_registered_model_alias(name, "champion", paired)
+        elif _has_alias(client, name, "champion"):
+            client.delete_registered_model_alias(name, "champion")
     return exported
 
 
@@ -208,14 +219,25 @@ def _registered_bundle(version: "ModelVersion") -> Bundle:
     return replace(bundle, manifest=numbered)
 
 
-def _register_pair(
+def _refused(version: "ModelVersion") -> list[str]:
+    """The gate's reasons against a version."""
+    return list(json.loads(version.tags.get(_REFUSED, "[]")))
+
+
+def _register_all(
     client: "MlflowClient", bundle: Bundle, files: Path, refusals: Sequence[str]
-) -> tuple[str, str | None]:
-    """New versions of the churn model and, where there is one, of the value model."""
+) -> dict[str, str]:
+    """New versions, by name, of the churn model and of the value and uplift models there are."""
     register = partial(_register, client, contract=bundle.contract, bundle_files=files)
-    clv = register(CLV_MODEL, tags=_tags(bundle)) if bundle.models.value else None
-    tags = {_REFUSED: json.dumps(list(refusals)), _PAIRED: clv or ""}
-    return register(CHURN_MODEL, tags=_tags(bundle) | tags), clv
+    tags, made = _tags(bundle), {}
+    if bundle.models.value:
+        made[CLV_MODEL] = register(CLV_MODEL, tags=tags)
+    if uplift := bundle.models.uplift:
+        against = [] if uplift.ranks else [uplift.verdict]
+        made[UPLIFT_MODEL] = register(UPLIFT_MODEL, tags=tags | {_REFUSED: json.dumps(against)})
+    tags |= {_REFUSED: json.dumps(list(refusals))}
+    tags |= {tag: made.get(name, "") for name, tag in _PAIRED.items()}
+    return made | {CHURN_MODEL: register(CHURN_MODEL, tags=tags)}
 
 
 def _register(

@@ -12,7 +12,7 @@ from features.labels import ImmatureCutoff, latest_matured, require_matured
 from features.snapshot import Snapshot
 from features.spine import require_usable
 from features.windows import local_day
-from training.boosting import sample_customers
+from training.contacts import Contacts
 from training.dataset import (
     FEWEST_HISTORY_DAYS,
     CannotTrain,
@@ -25,8 +25,10 @@ from training.dataset import (
     split_customers,
     unlabelled_rows,
 )
-from training.forecast import Standpoint
-from training.histories import standpoint
+from training.families.boosting import sample_customers
+from training.families.forecast import Standpoint
+from training.families.histories import standpoint
+from training.uncontacted import set_contacted_apart
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ class Rows:
     refit: Dataset
     """What the served model learns from; in a backtest the same as `train`."""
     basis: Basis = field(default_factory=Basis)
+    asked: Dataset | None = None
+    """Everybody at the test cutoff, where `test` leaves out those whom we contacted."""
+    notes: tuple[str, ...] = ()
+    """What was done about those whom we contacted."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +90,16 @@ class NoValueModel(ValueError):
     """Value cannot be modelled for this company; the message says why and what would help."""
 
 
-def churn_rows(snapshot: Snapshot, config: PipelineConfig, before: datetime | None = None) -> Rows:
+def churn_rows(
+    snapshot: Snapshot,
+    config: PipelineConfig,
+    before: datetime | None = None,
+    contacts: Contacts | None = None,
+) -> Rows:
     """Rows for churn, split by time, or by customer when the label is given without a time.
 
-    `before` makes it the test cutoff and lets nothing from it on be learned.
+    `before` makes it the test cutoff and lets nothing from it on be learned. Customers whom
+    `contacts` may have saved are set apart (see `training.uncontacted`).
 
     Raises CutoffError, NotEnoughHistory, CannotTrain and ImmatureCutoff as their makers do.
     """
@@ -106,12 +118,16 @@ def churn_rows(snapshot: Snapshot, config: PipelineConfig, before: datetime | No
     refit = (
         train if before else build_dataset(snapshot, short, split.refit, "churn", train.contract)
     )
-    if not _by_orders(config):
-        return Rows(
-            train, test, refit, Basis(learned, wanted, proof=_proof(train, learned, lambda _: None))
-        )
-    basis = _basis(snapshot, config, before, (learned, wanted), train, test)
-    return Rows(train, test, refit, basis)
+    asked: Dataset = test
+    notes: tuple[str, ...] = ()
+    if contacts is not None:
+        found = set_contacted_apart(train, test, refit, contacts, wanted)
+        train, test, refit, notes = found.train, found.test, found.refit, found.notes
+    if _by_orders(config):
+        basis = _basis(snapshot, config, before, (learned, wanted), train, asked)
+    else:
+        basis = Basis(learned, wanted, proof=_proof(train, learned, lambda _: None))
+    return Rows(train, test, refit, basis, asked, notes)
 
 
 def value_rows(

@@ -1,11 +1,12 @@
 """One training run or backtest from snapshot to judged, tracked models."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+
+import pyarrow as pa
 
 from features.config import PipelineConfig
 from features.engine import configured_snapshot
@@ -13,10 +14,15 @@ from features.snapshot import Snapshot
 from features.windows import local_day
 from training.bundle import Bundle, BundleInfo, write_bundle
 from training.card import model_card
+from training.contacts import Contacts, randomised_contacts
 from training.dataset import CannotTrain, Dataset
 from training.evaluate import ChurnEvaluation, ValueEvaluation
 from training.fitting import Fitted, fit_models, refit_models
 from training.gate import refusals, ties
+from training.judging.report import write_report
+from training.judging.stability import reseeded_overlap
+from training.judging.suspects import refuse_suspects
+from training.judging.verdict import Champion, Verdict, champion_rival, judge_models
 from training.population import in_population, population_notes
 from training.registry import (
     Registered,
@@ -27,14 +33,13 @@ from training.registry import (
 from training.registry import (
     promote as promote_challenger,
 )
-from training.report import write_report
 from training.rows import NoValueModel, Rows, ValueRows, churn_rows, cutoffs_of, value_rows
-from training.stability import reseeded_overlap
-from training.suspects import refuse_suspects
-from training.tracked_run import log_trial, training_run
-from training.tuning import Trial, Watcher, tuned
-from training.verdict import Champion, Verdict, champion_rival, judge_models
-from training.when import when_notes, with_when
+from training.timing.when import when_notes, with_when
+from training.tracked_run import log_trial, run_params, training_run
+from training.tuning.search import Trial, Watcher, tuned
+from training.uplift.fitting import learn_uplift
+from training.uplift.ranking import UpliftFit, UpliftVerdict
+from training.uplift.report import write_uplift_report
 
 Progress = Callable[[str, int, int], None]
 """Called with what begins, how many steps are done, and how many there are."""
@@ -44,10 +49,11 @@ _STEPS = (
     "features and labels for CLV",
     "fitting the models",
     "judging them beside the baselines",
+    "learning from contacts",
     "writing the models",
     "tracking the run",
 )
-_BACKTEST_STEPS = _STEPS[:5]
+_BACKTEST_STEPS = (*_STEPS[:4], _STEPS[5])
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class TrainReport:
     """Why the gate will not promote this version; empty when it may be promoted."""
     promoted: Bundle | None
     """The bundle now served, when promotion was asked for and allowed."""
+    uplift: UpliftVerdict | None
+    """Whether what contact changes may rank; None without randomised contacts to learn from."""
     folder: Path
     """The report's folder: `report.md`, comparison tables and plots."""
 
@@ -89,14 +97,20 @@ class _Work:
     config: PipelineConfig
     """As given, with the boosting settings that a search found, where one was asked for."""
     snapshot: Snapshot
+    contacts: Contacts
     churn: Rows
     value: ValueRows | None
     fitted: Fitted
     verdict: Verdict
+    uplift: UpliftFit | None = None
 
 
-def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainReport:
+def train(
+    config: PipelineConfig, promote: bool, progress: Progress, own_contacts: pa.Table | None = None
+) -> TrainReport:
     """Fit, judge, track and register models of the workspace's snapshot; promote when asked.
+
+    `own_contacts` (CONTACTS_SCHEMA) are what Setia itself decided, beside the `contacts` source.
 
     The judged models learn only from label windows that end by the test cutoff; the registered
     ones are refitted, with the same rounds, on the latest matured cutoffs. A refused challenger
@@ -111,16 +125,21 @@ def train(config: PipelineConfig, promote: bool, progress: Progress) -> TrainRep
     now = datetime.now(UTC)
     version = f"run-{now:%Y%m%dT%H%M%S}"
     with training_run(config, version):
-        return _trained(config, promote, progress, version, now)
+        return _trained(config, promote, progress, version, now, own_contacts)
 
 
 def _trained(
-    config: PipelineConfig, promote: bool, progress: Progress, version: str, now: datetime
+    config: PipelineConfig,
+    promote: bool,
+    progress: Progress,
+    version: str,
+    now: datetime,
+    own_contacts: pa.Table | None,
 ) -> TrainReport:
     """What `train` does inside its open run."""
     step = _stepper(progress, _STEPS)
-    work = _work(config, None, progress, step, log_trial)
-    config = work.config
+    work = _with_uplift(_work(config, None, progress, step, log_trial, own_contacts), step)
+    config, fingerprint = work.config, work.snapshot.manifest.fingerprint
     overlap = reseeded_overlap(work.fitted.churn, work.churn, config.training)
     reasons = refusals(work.verdict, config.training)
     rate = config.churn.population_rate
@@ -133,9 +152,14 @@ def _trained(
     models = replace(models, churn=in_population(models.churn, work.churn.refit, rate))
     until = work.snapshot.manifest.watermark
     models = with_when(models, work.snapshot, config, work.churn.refit, until)
-    card = model_card(info, config, work.churn, work.value, work.verdict, refusals=reasons)
+    models = replace(models, uplift=work.uplift.uplift if work.uplift else None)
+    card = model_card(
+        info, config, work.churn, work.value, work.verdict, refusals=reasons, uplift=work.uplift
+    )
     folder = config.workspace / "reports" / info.version
     write_report(folder, card, work.verdict, config)
+    if work.uplift:
+        write_uplift_report(folder, work.uplift, generated=config.generated)
     step()
     with TemporaryDirectory() as scratch:
         files = Path(scratch) / "bundle"
@@ -143,25 +167,36 @@ def _trained(
         registered = record_run(
             config,
             files,
-            params=_params(config, work),
-            metrics=work.verdict.metrics,
+            params=run_params(config, work.churn, fingerprint) | work.fitted.choices,
+            metrics=work.verdict.metrics | (work.uplift.metrics if work.uplift else {}),
             report=folder,
             refusals=reasons,
         )
     promoted = promote_challenger(config) if promote and not reasons else None
-    churn, value = work.verdict.churn, work.verdict.value
-    notes = (*notes, *when_notes(models))
     return TrainReport(
-        registered, churn, value, work.verdict.drivers, notes, reasons, promoted, folder
+        registered=registered,
+        churn=work.verdict.churn,
+        value=work.verdict.value,
+        drivers=work.verdict.drivers,
+        notes=(*notes, *when_notes(models)),
+        refusals=reasons,
+        promoted=promoted,
+        uplift=work.uplift.verdict if work.uplift else None,
+        folder=folder,
     )
 
 
 def backtest(
-    config: PipelineConfig, cutoff: datetime, out: Path, progress: Progress
+    config: PipelineConfig,
+    cutoff: datetime,
+    out: Path,
+    progress: Progress,
+    own_contacts: pa.Table | None = None,
 ) -> BacktestReport:
     """Fit on labels that end before `cutoff`, predict at it, and judge by what came after.
 
     Writes the report into `out` and the models into `out/bundle`; nothing is registered.
+    `own_contacts` are as for `train`, to which what contact changes is left.
 
     Raises ImmatureCutoff when the churn horizon after `cutoff` is not over, and what `train`
     raises.
@@ -172,7 +207,7 @@ def backtest(
             "models on customers held back"
         )
     step = _stepper(progress, _BACKTEST_STEPS)
-    work = _work(config, cutoff, progress, step, lambda _: None)
+    work = _work(config, cutoff, progress, step, lambda _: None, own_contacts)
     step()
     version = f"backtest-{local_day(cutoff, config.zone)}"
     info = _info(config, work, version, datetime.now(UTC))
@@ -181,7 +216,8 @@ def backtest(
     models = with_when(work.fitted.models, work.snapshot, config, work.churn.train, cutoff)
     bundle = write_bundle(out / "bundle", models, info, page)
     verdict = work.verdict
-    return BacktestReport(bundle, work.churn.test, verdict.churn, verdict.value, verdict.notes, out)
+    customers = work.churn.asked or work.churn.test
+    return BacktestReport(bundle, customers, verdict.churn, verdict.value, verdict.notes, out)
 
 
 def _work(
@@ -190,10 +226,12 @@ def _work(
     progress: Progress,
     step: Callable[[], None],
     log: Watcher,
+    own_contacts: pa.Table | None,
 ) -> _Work:
     snapshot = configured_snapshot(config)
+    contacts = randomised_contacts(snapshot, own_contacts)
     step()
-    churn = churn_rows(snapshot, config, before)
+    churn = churn_rows(snapshot, config, before, contacts)
     refuse_suspects(churn.train, config.training.allowed_features)
     step()
     value, notes = _value_or_reason(snapshot, config, churn, before)
@@ -203,8 +241,18 @@ def _work(
     step()
     champion, unfair = _champion(snapshot, config, churn, before)
     verdict = judge_models(fitted.models, churn, value, champion, config)
-    said = (*notes, *found, *fitted.notes, *verdict.notes, *unfair)
-    return _Work(config, snapshot, churn, value, fitted, replace(verdict, notes=said))
+    said = (*notes, *churn.notes, *found, *fitted.notes, *verdict.notes, *unfair)
+    verdict = replace(verdict, notes=said)
+    return _Work(config, snapshot, contacts, churn, value, fitted, verdict)
+
+
+def _with_uplift(work: _Work, step: Callable[[], None]) -> _Work:
+    """The work with what contact changes, learned from the contacts, or why it could not be."""
+    step()
+    contract = work.churn.refit.contract
+    uplift, notes = learn_uplift(work.snapshot, work.config, contract, work.contacts)
+    verdict = replace(work.verdict, notes=(*work.verdict.notes, *notes))
+    return replace(work, uplift=uplift, verdict=verdict)
 
 
 def _value_or_reason(
@@ -239,36 +287,6 @@ def _info(config: PipelineConfig, work: _Work, version: str, now: datetime) -> B
         code_revision=code_revision(),
         generated=config.generated,
     )
-
-
-def _params(config: PipelineConfig, work: _Work) -> dict[str, object]:
-    """What the run was asked for and what it chose, flat, as MLflow shows it."""
-    sections = {"churn": config.churn, "clv": config.clv, "training": config.training}
-    asked = {
-        f"{name}.{key}": value
-        for name, section in sections.items()
-        for key, value in _flat(section.model_dump(mode="json"))
-    }
-    return (
-        asked
-        | work.fitted.choices
-        | {
-            "features": len(work.churn.train.contract.columns),
-            "rows_train": len(work.churn.train),
-            "rows_test": len(work.churn.test),
-            "rows_refit": len(work.churn.refit),
-            "fingerprint": work.snapshot.manifest.fingerprint,
-        }
-    )
-
-
-def _flat(section: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    """Each setting by its name, one within a section of its own as `tuning.trials`."""
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from ((f"{key}.{inner}", part) for inner, part in value.items())
-        else:
-            yield key, value
 
 
 def _watched(config: PipelineConfig, progress: Progress, log: Watcher) -> Watcher:

@@ -5,10 +5,10 @@ from typing import Literal
 import numpy as np
 
 from training.btyd.simulation import simulate_spend
-from training.forecast import Standpoint, history_of
-from training.glm import Vector
+from training.families.ensemble import Ensemble
+from training.families.forecast import Standpoint, history_of
+from training.families.glm import Vector
 from training.intervals import LEVEL, IntervalTable, fit_intervals
-from training.models import Ensemble
 
 Source = Literal["conformal", "simulated"]
 

@@ -1,7 +1,7 @@
 """The language and the sentiment of words and texts, by weights learned elsewhere and kept as data.
 
-`training.sentiment` writes the weights. A text's score is a sum of whole numbers over its words,
-so it is the same in every order, in batch and for one row.
+`training.text.sentiment` writes the weights. A text's score is a sum of whole numbers over its
+words, so it is the same in every order, in batch and for one row.
 """
 
 import json

@@ -23,6 +23,7 @@ from serving.api.answers import (
     origin_headers,
     served_now,
 )
+from serving.api.document import link
 from serving.api.problems import Problem
 from serving.api.schemas import AtRiskAnswer
 from serving.at_risk import LIST_COLUMNS, list_row
@@ -35,6 +36,23 @@ from serving.tables import csv_text
 router = APIRouter()
 
 _MOST_RANKS = 1 << 31
+_LINKS = {
+    "next": link(
+        "get_at_risk",
+        "The next page; give the filters of this one with it.",
+        parameters={"cursor": "$response.body#/next_cursor"},
+    ),
+    "customer": link(
+        "get_customer",
+        "All that is known of the first customer of the page.",
+        parameters={"customer_id": "$response.body#/customers/0/customer_id"},
+    ),
+    "scores": link(
+        "post_scores",
+        "The scores of the first customer of the page.",
+        requestBody={"customer_ids": ["$response.body#/customers/0/customer_id"]},
+    ),
+}
 
 
 class FilterQuery(BaseModel):
@@ -57,7 +75,7 @@ class ListQuery(FilterQuery):
     """The query string of the at-risk list."""
 
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
-    cursor: str | None = None
+    cursor: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]+$", max_length=200)] = None
     """`next_cursor` of the page before."""
     format: Literal["json", "csv"] | None = None
     """Overrides the Accept header."""
@@ -66,7 +84,7 @@ class ListQuery(FilterQuery):
 @router.get(
     "/v1/at-risk",
     response_model=AtRiskAnswer,
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "links": _LINKS}},
     tags=["at-risk list"],
 )
 async def get_at_risk(

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from serving.api.answers import JSON, newer_scores, origin, origin_of, served_now, with_origin
+from serving.api.document import link
 from serving.api.problems import Problem
 from serving.api.schemas import CustomerAnswer
 from serving.database import Database
@@ -19,8 +20,24 @@ ROUTE = f"{PREFIX}{{customer_id}}"
 
 router = APIRouter()
 
+_LINKS = {
+    "predicted_again": link(
+        "post_scores",
+        "The same score, predicted again from the stored feature row.",
+        requestBody={
+            "customer_ids": ["$response.body#/customer/customer_id"],
+            "repredict": True,
+        },
+    )
+}
 
-@router.get(ROUTE, response_model=CustomerAnswer, tags=["customers"])
+
+@router.get(
+    ROUTE,
+    response_model=CustomerAnswer,
+    responses={200: {"links": _LINKS}},
+    tags=["customers"],
+)
 async def get_customer(
     request: Request, customer_id: str, served: Annotated[Served, Depends(served_now)]
 ) -> Response:

@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Request
-from pydantic import AwareDatetime, model_validator
+from pydantic import AwareDatetime, ConfigDict, JsonValue, model_validator
 from starlette.responses import Response
 
 from features.live.admission import RowsRefused
 from serving.api import schemas
 from serving.api.answers import json_answer, origin, served_now
+from serving.api.document import link
 from serving.api.live import BehaviourRows, live_scorer, refused
 from serving.api.problems import Problem
 from serving.fresh_scoring import FreshScorer, Rescored
@@ -22,9 +23,27 @@ from serving.served import NotReady, Served
 
 router = APIRouter()
 
+_LINKS = {
+    "customer": link(
+        "get_customer",
+        "The same customer as the last scoring run found it.",
+        parameters={"customer_id": "$request.body#/customer_id"},
+    )
+}
+
+
+_SOME_ROWS: dict[str, JsonValue] = {
+    "anyOf": [
+        {"required": [table], "properties": {table: {"minItems": 1}}}
+        for table in ("orders", "events", "subscriptions", "tickets", "surveys")
+    ]
+}
+
 
 class FreshRequest(BehaviourRows):
     """What is new of one customer: orders, usage, and tickets or surveys as they stand now."""
+
+    model_config = ConfigDict(json_schema_extra=_SOME_ROWS)
 
     @model_validator(mode="after")
     def _something(self) -> "FreshRequest":
@@ -46,7 +65,12 @@ class FreshAnswer(schemas.Origin):
     """What the score changed, if it crossed the limit of high risk."""
 
 
-@router.post("/v1/events", response_model=FreshAnswer, tags=["scores"])
+@router.post(
+    "/v1/events",
+    response_model=FreshAnswer,
+    responses={200: {"links": _LINKS}},
+    tags=["scores"],
+)
 async def post_events(
     request: Request, body: FreshRequest, served: Annotated[Served, Depends(served_now)]
 ) -> Response:

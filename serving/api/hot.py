@@ -1,16 +1,18 @@
 """The two routes that are called most, answered before the framework: the same bytes, sooner."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pydantic import ValidationError
-from starlette.datastructures import State
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from serving.api import customers, scores
 from serving.api.schemas import ScoresRequest
 from serving.newer import NewerScores
 from serving.served import NotReady, Served, Shelf
+
+_LONGEST_BODY = 64 * 1024
+"""A longer one asks for so much that it is worth a thread."""
 
 
 class HotRoute(NamedTuple):
@@ -22,80 +24,56 @@ class HotRoute(NamedTuple):
 _CUSTOMER, _SCORES = HotRoute(customers.ROUTE), HotRoute(scores.ROUTE)
 
 
-class HotRoutes:
-    """ASGI middleware inside the guard; `state` gives the application's, once it is installed.
+class HotAnswers:
+    """Answers to the hot requests; `shelf` gives what holds the scores, `newer` the live ones.
 
-    A request with anything out of the ordinary goes on to the application: an unknown customer,
-    one with a newer live score, parameters, a body that is not valid.
+    A request with anything amiss or special is left to the application, whose answer says what
+    it is: an unknown customer, one with a newer live score, parameters, a body that is not valid,
+    an idempotency key.
     """
 
-    def __init__(self, app: ASGIApp, state: Callable[[], State]) -> None:
-        self.app = app
-        self._state = state
+    def __init__(self, shelf: Callable[[], Shelf], newer: NewerScores) -> None:
+        self._shelf = shelf
+        self._newer = newer
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] == "http":
-            path, method = scope["path"], scope["method"]
-            if method == "GET" and path.startswith(customers.PREFIX):
-                await self._customer(scope, receive, send)
-                return
-            if method == "POST" and path == scores.ROUTE and _is_json(scope):
-                await self._scores(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+    def __call__(self, scope: Scope, body: bytes) -> bytes | None:
+        """The answer as JSON; None when the application is to give it."""
+        path, method = scope["path"], scope["method"]
+        if method == "GET" and path.startswith(customers.PREFIX):
+            return self._customer(scope, path[len(customers.PREFIX) :])
+        if method == "POST" and path == scores.ROUTE and len(body) <= _LONGEST_BODY:
+            return self._scores(scope, body)
+        return None
 
-    async def _customer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _customer(self, scope: Scope, customer_id: str) -> bytes | None:
         served = self._served()
-        customer_id = scope["path"][len(customers.PREFIX) :]
-        is_plain = not (scope["query_string"] or "/" in customer_id or self._newer([customer_id]))
-        answer = customers.customer_answer(served, customer_id) if served and is_plain else None
-        if answer is None:
-            await self.app(scope, receive, send)
-        else:
-            await _send(scope, send, _CUSTOMER, answer)
+        is_plain = not (scope["query_string"] or "/" in customer_id)
+        if served is None or not is_plain or self._newer.any_of((customer_id,)):
+            return None
+        scope["route"] = _CUSTOMER
+        return customers.customer_answer(served, customer_id)
 
-    async def _scores(self, scope: Scope, receive: Receive, send: Send) -> None:
-        message, served = await receive(), self._served()
+    def _scores(self, scope: Scope, body: bytes) -> bytes | None:
+        served = self._served()
+        if served is None or not _is_plain_json(scope):
+            return None
         try:
-            body = ScoresRequest.model_validate_json(message.get("body", b""))
+            asked = ScoresRequest.model_validate_json(body)
         except ValidationError:
-            body = None
-        if body is None or served is None or self._newer(body.customer_ids or ()):
-            await self.app(scope, _again(message, receive), send)
-        else:
-            await _send(scope, send, _SCORES, await scores.scores_answer(served, body, {}))
-
-    def _newer(self, customer_ids: Collection[str]) -> bool:
-        newer: NewerScores = self._state().newer
-        return newer.any_of(customer_ids)
+            return None
+        if self._newer.any_of(asked.customer_ids or ()):
+            return None
+        scope["route"] = _SCORES
+        return scores.answer_at_once(served, asked, {})
 
     def _served(self) -> Served | None:
-        shelf: Shelf = self._state().shelf
         try:
-            return shelf.served
+            return self._shelf().served
         except NotReady:
             return None
 
 
-def _is_json(scope: Scope) -> bool:
-    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
-    return len(kinds) == 1 and kinds[0].partition(b";")[0].strip().lower() == b"application/json"
-
-
-def _again(message: Message, receive: Receive) -> Receive:
-    """A `receive` that gives the message once more, then what follows it."""
-    waiting = [message]
-
-    async def replay() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replay
-
-
-async def _send(scope: Scope, send: Send, route: HotRoute, body: bytes) -> None:
-    scope["route"] = route
-    size = str(len(body)).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", size)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _is_plain_json(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return kind == b"application/json" and b"idempotency-key" not in headers

@@ -4,7 +4,7 @@ import sys
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 _LARGEST = sys.float_info.max
 MOST_CUSTOMERS = 10_000
@@ -38,8 +38,29 @@ class CustomerFeatures(Request):
     features: dict[str, FeatureValue]
 
 
+_ONE_OF_BOTH: dict[str, JsonValue] = {
+    "oneOf": [
+        {
+            "required": ["customer_ids"],
+            "properties": {"customer_ids": {"type": "array"}, "customers": {"type": "null"}},
+        },
+        {
+            "required": ["customers"],
+            "properties": {"customers": {"type": "array"}, "customer_ids": {"type": "null"}},
+            "anyOf": [
+                {"properties": {"customers": {"maxItems": MOST_EXPLAINED}}},
+                {"properties": {"explain": {"const": False}}, "required": ["explain"]},
+            ],
+        },
+    ]
+}
+"""What `ScoresRequest` checks, as the OpenAPI document says it."""
+
+
 class ScoresRequest(Request):
     """Customers to score: known ones by id, or any by their features."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_OF_BOTH)
 
     customer_ids: Annotated[list[CustomerId], Field(max_length=MOST_CUSTOMERS)] | None = None
     customers: Annotated[list[CustomerFeatures], Field(max_length=MOST_CUSTOMERS)] | None = None

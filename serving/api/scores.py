@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from serving.api.answers import JSON, newer_scores, origin, served_now, with_origin
+from serving.api.document import link
 from serving.api.given import encode_given, fault
 from serving.api.schemas import CustomerFeatures, ScoresAnswer, ScoresRequest
 from serving.newer import NewerScore
@@ -28,27 +29,38 @@ _EXPLAINING_COSTS = 100
 _FAILED = b'{"error":'
 _REASONS = b',"reasons":'
 _NO_REASONS = _REASONS + b'[],"next_step":null}'
+_LINKS = {
+    "customer": link(
+        "get_customer",
+        "Churn curve, act-by date and place in the list of the first customer asked about.",
+        parameters={"customer_id": "$response.body#/results/0/customer_id"},
+    )
+}
 
 
-@router.post(ROUTE, response_model=ScoresAnswer, tags=["scores"])
+@router.post(
+    ROUTE, response_model=ScoresAnswer, responses={200: {"links": _LINKS}}, tags=["scores"]
+)
 async def post_scores(
     request: Request, body: ScoresRequest, served: Annotated[Served, Depends(served_now)]
 ) -> Response:
     """Score up to 10,000 customers; one that cannot be scored does not fail the others."""
     ids = [] if body.repredict else body.customer_ids or []
     newer = await newer_scores(request, served, ids)
-    return Response(await scores_answer(served, body, newer), media_type=JSON)
+    answer = answer_at_once(served, body, newer)
+    if answer is None:
+        answer = await anyio.to_thread.run_sync(partial(_answer, served, body, newer))
+    return Response(answer, media_type=JSON)
 
 
-async def scores_answer(
+def answer_at_once(
     served: Served, body: ScoresRequest, newer: Mapping[str, NewerScore]
-) -> bytes:
-    """The answer to a valid request; a large one is worked out in a thread.
+) -> bytes | None:
+    """The answer to a valid request; None when it is so large that it is worth a thread.
 
     `newer` holds the live scores to be shown in place of stored ones.
     """
-    work = partial(_answer, served, body, newer)
-    return work() if _size(body) <= _INLINE_ROWS else await anyio.to_thread.run_sync(work)
+    return _answer(served, body, newer) if _size(body) <= _INLINE_ROWS else None
 
 
 def _size(body: ScoresRequest) -> int:

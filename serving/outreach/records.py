@@ -12,11 +12,13 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 from serving.database import METADATA, UtcTime
 
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
+_IN_ARM = text("arm IS NOT NULL")
 
 PROGRAMMES = Table(
     "programmes",
@@ -54,6 +56,7 @@ DECISIONS = Table(
     Column("churn_probability", Float),
     Column("risk_tier", String(10)),
     Column("segment", String(100)),
+    Column("timezone", String(60)),
     Column("before", Float),
     Column("score_id", String(60)),
     Column("model_version", String(100)),
@@ -61,11 +64,13 @@ DECISIONS = Table(
     Column("window_closes", UtcTime),
     Column("note", String(500)),
     Index("decisions_by_customer", "programme", "customer_id", "decided_at"),
+    Index("decisions_in_arms", "decided_at", sqlite_where=_IN_ARM, postgresql_where=_IN_ARM),
 )
 """One row per customer considered by a plan.
 
 `arm` is `contact` or `holdout` for those whom the plan would contact but for the holdout, who
 alone are compared; `before` is the covariate known before: contribution over the last horizon.
+A held-out customer in an arm has the channel, step and window that they would have had.
 """
 
 MESSAGES = Table(
@@ -91,6 +96,7 @@ MESSAGES = Table(
     Index("messages_due", "endpoint", "state", "next_at"),
     Index("messages_expiring", "endpoint", "state", "not_after"),
     Index("messages_by_customer", "customer_id", "endpoint", "state"),
+    Index("messages_by_decision", "decision_id"),
 )
 """The outbox: one row per message, written in the transaction of what it tells of.
 

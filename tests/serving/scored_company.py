@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from features.config import ServingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
-from serving.api.app import admit, create_app, done_once, hot_routes, install, observe, refresh
+from serving.api.app import admit, create_app, done_once, hot_answer, install, observe, refresh
 from serving.api.guard import Guard
 from serving.at_risk import rank_scores
 from serving.online import about_scores, write_online
@@ -98,9 +98,9 @@ class Api:
     def __init__(self, workspace: Path, *, hot: bool = True) -> None:
         self.app: FastAPI = create_app()
         self.shelf = install(self.app, workspace)
-        routes = hot_routes(self.app, of=self.app) if hot else self.app
-        inner = done_once(routes, of=self.app)
-        guarded = Guard(inner, partial(observe, self.app), partial(admit, self.app))
+        answers = partial(hot_answer, self.app) if hot else lambda *_: None
+        inner = done_once(self.app, of=self.app)
+        guarded = Guard(inner, partial(observe, self.app), partial(admit, self.app), answers)
         self._transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
 
     def refresh(self) -> None:

@@ -8,8 +8,8 @@ from features.feature_contract import FeatureColumn, FeatureContract
 from training.btyd.bg_nbd import BetaGeometricNbd
 from training.btyd.composite import Btyd
 from training.btyd.gamma_gamma import GammaGamma
-from training.forecast import Forecast, Standpoint, typical_customer
-from training.glm import Objective
+from training.families.forecast import Forecast, Standpoint, typical_customer
+from training.families.glm import Objective
 
 HORIZON = 90
 BTYD = Btyd(

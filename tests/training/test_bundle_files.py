@@ -12,14 +12,15 @@ from features.config import TrainingConfig
 from features.feature_contract import FeatureContract
 from tests.tiny_bundle import TINY_INFO
 from tests.training.buyers import CONTRACT, buyers, forecast_of
-from training.boosting import Examples
 from training.bundle import Bundle, BundleError, load_bundle, write_bundle
 from training.bundle_files import misfit, model_texts, read_models, wanted_files
 from training.calibration_fit import isotonic
-from training.ensemble import FITS, fit_ensemble
-from training.glm import Objective
+from training.families.boosting import Examples
+from training.families.ensemble import Ensemble
+from training.families.ensemble_fit import FITS, fit_ensemble
+from training.families.glm import Objective
 from training.intervals import fit_intervals
-from training.models import ChurnModel, Ensemble, Models, OrdersModel, ValueModel
+from training.models import ChurnModel, Models, OrdersModel, ValueModel
 
 FIELDS = ("propensity", "expected_orders", "clv", "clv_low", "clv_high")
 DATA = buyers(1_050, seed=1)

@@ -7,11 +7,11 @@ import pytest
 
 from features.config import TrainingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
-from training.boosting import Examples, cross_fit, customer_folds
 from training.calibration import sigmoid
 from training.churn import ChurnFit, fit_churn, refit_churn
 from training.clv import ValueFit, fit_orders, fit_value, refit_value
 from training.dataset import CannotTrain, Dataset
+from training.families.boosting import Examples, cross_fit, customer_folds
 from training.rows import Basis, Rows, ValueRows
 
 TRAINING = TrainingConfig(seed=7, threads=1)

@@ -10,15 +10,15 @@ import pytest
 
 from features.config import PipelineConfig, SourceConfig, TrainingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
-from training.comparison import Comparison, Estimate
-from training.curves import Bin, Coverage, Gains
 from training.dataset import Dataset
 from training.evaluate import ChurnEvaluation, ValueEvaluation
 from training.fitting import fit_models
 from training.gate import refusals, ties
+from training.judging.comparison import Comparison, Estimate
+from training.judging.curves import Bin, Coverage, Gains
+from training.judging.segments import Segment
+from training.judging.verdict import Champion, Verdict, judge_models
 from training.rows import Rows
-from training.segments import Segment
-from training.verdict import Champion, Verdict, judge_models
 
 TRAINING = TrainingConfig()
 SURE, ERRORS = (0.05, 0.01, 0.09), {"brier": (0, -1, 1), "log_loss": (0, -1, 1), "ece": (0, -1, 1)}

@@ -17,9 +17,9 @@ from training.calibration import sigmoid
 from training.dataset import CannotTrain
 from training.fitting import Fitted, fit_models
 from training.given_table import TableRefused, dataset_from_table, rows_by_time
+from training.judging.suspects import SuspectedLeak, refuse_suspects
+from training.judging.verdict import judge_models
 from training.rows import Rows, ValueRows
-from training.suspects import SuspectedLeak, refuse_suspects
-from training.verdict import judge_models
 
 CONFIG = PipelineConfig(
     name="own table",

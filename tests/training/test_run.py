@@ -20,9 +20,9 @@ from features.labels import ImmatureCutoff
 from tests.conftest import write_snapshot
 from training.bundle import load_bundle
 from training.dataset import CannotTrain, NotEnoughHistory
+from training.judging.suspects import SuspectedLeak
 from training.registry import tracking
 from training.run import TrainReport, backtest, train
-from training.suspects import SuspectedLeak
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 LAST_DAY = 400

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.training.buyers import CONTRACT, buyers, forecast_of, standpoint_of
-from training.forecast import Standpoint
+from training.families.ensemble import Ensemble
+from training.families.forecast import Standpoint
+from training.families.members import ForecastAlone
 from training.intervals import IntervalTable
-from training.members import ForecastAlone
-from training.models import Ensemble
 from training.value_intervals import better_source, simulated_intervals
 
 NARROW = IntervalTable(edges=(), lower=(0.5,), upper=(1.5,))

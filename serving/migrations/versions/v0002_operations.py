@@ -104,6 +104,7 @@ def _decisions() -> None:
         sa.Column("churn_probability", sa.Float),
         sa.Column("risk_tier", sa.String(10)),
         sa.Column("segment", sa.String(100)),
+        sa.Column("timezone", sa.String(60)),
         sa.Column("before", sa.Float),
         sa.Column("score_id", sa.String(60)),
         sa.Column("model_version", sa.String(100)),
@@ -113,6 +114,14 @@ def _decisions() -> None:
     )
     columns = ["programme", "customer_id", "decided_at"]
     op.create_index("decisions_by_customer", "decisions", columns)
+    in_arms = sa.text("arm IS NOT NULL")
+    op.create_index(
+        "decisions_in_arms",
+        "decisions",
+        ["decided_at"],
+        sqlite_where=in_arms,
+        postgresql_where=in_arms,
+    )
     op.create_table(
         "suppressions",
         sa.Column("customer_id", sa.String(200), primary_key=True),
@@ -146,6 +155,7 @@ def _messages() -> None:
     op.create_index("messages_due", "messages", ["endpoint", "state", "next_at"])
     op.create_index("messages_expiring", "messages", ["endpoint", "state", "not_after"])
     op.create_index("messages_by_customer", "messages", ["customer_id", "endpoint", "state"])
+    op.create_index("messages_by_decision", "messages", ["decision_id"])
     op.create_table(
         "attempts",
         sa.Column("id", _NUMBER, primary_key=True, autoincrement=True),

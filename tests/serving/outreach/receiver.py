@@ -25,12 +25,12 @@ class Reply:
 class Receiver:
     """Answers each request with `reply`, given the request; `connections` counts the sockets."""
 
-    def __init__(self, reply: Callable[[Seen], Reply]) -> None:
+    def __init__(self, reply: Callable[[Seen], Reply], port: int) -> None:
         self.seen: list[Seen] = []
         self.connections = 0
         self.reply = reply
         self.lock = threading.Lock()
-        self.server = _Server(("127.0.0.1", 0), _Handler)
+        self.server = _Server(("127.0.0.1", port), _Handler)
         self.server.receiver = self
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
 
@@ -76,8 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving(reply: Callable[[Seen], Reply] | None = None) -> Iterator[Receiver]:
-    receiver = Receiver(reply or (lambda _: Reply()))
+def receiving(reply: Callable[[Seen], Reply] | None = None, port: int = 0) -> Iterator[Receiver]:
+    receiver = Receiver(reply or (lambda _: Reply()), port)
     thread = threading.Thread(target=receiver.server.serve_forever, args=(0.02,))
     thread.start()
     try:

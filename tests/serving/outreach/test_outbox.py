@@ -5,7 +5,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select
@@ -17,7 +16,6 @@ from serving.outreach.outbox import (
     LEASE_LASTS,
     Attempt,
     Leased,
-    NewMessage,
     enqueue,
     lease,
     message_id,
@@ -25,23 +23,10 @@ from serving.outreach.outbox import (
 )
 from serving.outreach.records import ATTEMPTS, MESSAGES
 from tests.serving.operations import NOW, Place
+from tests.serving.outreach.outboxes import anybody, new, states, write
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
-
-
-def new(effect: str, customer: str = "", endpoint: str = "crm", **more: Any) -> NewMessage:
-    payload = {"customer_id": customer or effect, "clv": 12.5}
-    return NewMessage(endpoint, "customer.at_risk", customer or effect, effect, payload, **more)
-
-
-def write(database: Database, *messages: NewMessage, now: datetime = NOW) -> int:
-    with database.writing() as connection:
-        return enqueue(connection, messages, now)
-
-
-def anybody(connection: Connection, message: Message, now: datetime) -> None:
-    return None
 
 
 def take(
@@ -56,12 +41,6 @@ def answer(
     receipt = Receipt(verdict, f"it said {verdict}", 500) if verdict else None
     attempts = [Attempt(one, now, 0.25, receipt) for one in leased]
     return settle(database, "crm", attempts, now, random.Random(7))
-
-
-def states(database: Database) -> dict[str, str]:
-    with database.reading() as connection:
-        rows = connection.execute(select(MESSAGES.c.effect_key, MESSAGES.c.state)).all()
-    return {row.effect_key: row.state for row in rows}
 
 
 def test_an_effect_is_written_once_and_left_as_it_is(database: Database) -> None:

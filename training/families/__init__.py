@@ -1,0 +1,1 @@
+"""The families of models in an ensemble, and how they are fitted and weighed together."""

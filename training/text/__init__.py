@@ -1,0 +1,1 @@
+"""What `features.text` reads texts with, learned."""

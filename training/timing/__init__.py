@@ -1,0 +1,1 @@
+"""When churn comes: a curve over the days for each customer."""

@@ -1,0 +1,1 @@
+"""What contact changes: learned from a randomised trial, and used only where it is proved."""
