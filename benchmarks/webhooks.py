@@ -10,7 +10,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,7 +23,9 @@ from benchmarks.webhook_receiver import Receiver, receiving
 from features.outreach_config import WebhookEndpoint
 from serving.database import Database
 from serving.outreach.delivery import Worker
+from serving.outreach.message import Message
 from serving.outreach.outbox import NewMessage, enqueue
+from serving.outreach.recheck import Permission
 from serving.outreach.webhooks import WebhookSender, webhook_sender
 
 MESSAGES = 10_000
@@ -67,10 +69,14 @@ def main(messages: int) -> int:
 
 def _delivered(database: Database, sender: WebhookSender) -> tuple[float, dict[str, int]]:
     draws = random.Random(1)  # noqa: S311
-    worker = Worker(database, {"crm": sender}, lambda *_: None, lambda: datetime.now(UTC), draws)
+    worker = Worker(database, {"crm": sender}, _anybody, lambda: datetime.now(UTC), draws)
     start = time.perf_counter()
     states = worker.deliver_due()["crm"]
     return time.perf_counter() - start, dict(states)
+
+
+def _anybody(_: object, messages: Sequence[Message], __: object) -> list[Permission]:
+    return [Permission("send") for _ in messages]
 
 
 def _posted(url: str, messages: int) -> float:

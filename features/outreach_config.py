@@ -48,6 +48,7 @@ class EmailEndpoint(Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: str
+    """Address, with a name if you like, to which customers reply; somebody must read it."""
     addresses: Path
     """CSV file with customer_id and email, read when sending and kept nowhere."""
     username: str | None = None
@@ -68,8 +69,10 @@ class SalesforceEndpoint(Section):
 
     kind: Literal["salesforce"]
     url: str
-    """https:// address of your instance."""
-    token_variable: VariableName
+    """https://….my.salesforce.com, the address of your organisation."""
+    client_id_variable: VariableName
+    """Environment variable with the consumer key of an app that allows client credentials."""
+    client_secret_variable: VariableName
     record: ApiName = "Contact"
     external_id: ApiName = "Setia_Customer_Id__c"
 
@@ -156,6 +159,18 @@ class OutreachConfig(Section):
                 raise ValueError(
                     f"channels.{name}.consent is not set; say which consent a customer must have "
                     "given (email_consent or sms_consent), or not_needed"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _e_mail_is_for_customers(self) -> Self:
+        others = {f"channels.{n}": one.endpoint for n, one in self.channels.items() if n != "email"}
+        others |= {f"events_to.{place}": name for place, name in enumerate(self.events_to)}
+        for where, endpoint in others.items():
+            if isinstance(self.endpoints.get(endpoint), EmailEndpoint):
+                raise ValueError(
+                    f"{where} leads to {endpoint!r}, which writes e-mail to the customer; only "
+                    "channels.email may"
                 )
         return self
 

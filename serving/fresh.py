@@ -153,7 +153,7 @@ class FreshWriter:
             "model_version": model_version,
             "churn_probability": score.churn_probability,
             "is_at_risk": is_at_risk,
-            "record": orjson.dumps(score_record(score)),
+            "record": orjson.dumps(score_record(score, score_id)),
             "timing": orjson.dumps(timing),
         }
         added = insert(LIVE_SCORES).values(values).returning(LIVE_SCORES.c.sequence)

@@ -132,7 +132,6 @@ def _shown(row: Row[Any], about: About, now: datetime) -> NewerScore:
     age = now - min(row.scored_at, about.created_at)
     is_stale = age > timedelta(days=about.serving.stale_after_days)
     live = {
-        "score_id": row.score_id,
         "cause": row.cause,
         "model_version": row.model_version,
         "cutoff": utc_text(row.cutoff),

@@ -172,7 +172,7 @@ def _fill(path: Path, bundle: Bundle, about: About, ranked: Sequence[Score], X: 
         parquet = at_risk_parquet(ranked, about.currency)
         connection.execute("INSERT INTO export VALUES (?)", (parquet,))
         connection.executemany("INSERT INTO ranking VALUES (?, ?, ?, ?, ?)", _ranking(ranked))
-        rows = _rows(bundle, about.serving, ranked, X)
+        rows = _rows(bundle, about, ranked, X)
         connection.executemany("INSERT INTO customers VALUES (?, ?, ?, ?)", rows)
 
 
@@ -188,15 +188,16 @@ def _ranking(ranked: Sequence[Score]) -> Iterable[tuple[Any, ...]]:
 
 
 def _rows(
-    bundle: Bundle, serving: ServingConfig, ranked: Sequence[Score], X: Matrix
+    bundle: Bundle, about: About, ranked: Sequence[Score], X: Matrix
 ) -> Iterator[tuple[int, bytes, bytes, bytes]]:
     for start in range(0, len(ranked), _ROWS_AT_ONCE):
         some = slice(start, start + _ROWS_AT_ONCE)
-        timings = score_timings(bundle, ranked[some], X[some], serving.language)
+        timings = score_timings(bundle, ranked[some], X[some], about.serving.language)
         rows = zip(ranked[some], X[some], timings, strict=True)
         for rank, (score, row, timing) in enumerate(rows, start + 1):
             features = np.ascontiguousarray(row, dtype="<f8").tobytes()
-            yield rank, features, orjson.dumps(score_record(score)), orjson.dumps(timing)
+            record = score_record(score, nightly_score_id(about.snapshot_id, rank))
+            yield rank, features, orjson.dumps(record), orjson.dumps(timing)
 
 
 class OnlineSnapshot:

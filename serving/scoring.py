@@ -151,14 +151,15 @@ def _explained(
         yield replace(score, reasons=told.reasons, next_step=told.next_step)
 
 
-def score_record(score: Score) -> dict[str, Any]:
+def score_record(score: Score, score_id: str | None = None) -> dict[str, Any]:
     """The score as the API and the online snapshot hold it; the cutoff is said once, beside it.
 
-    `live` is filled in where a live score is shown in place of a scoring run's.
+    A score that is kept has an id. `live` is filled in where a live score is shown in place of a
+    scoring run's.
     """
     record: dict[str, Any] = {name: getattr(score, name) for name in _NUMBERS}
-    reasons = [asdict(reason) for reason in score.reasons]
-    return {**record, "live": None, "reasons": reasons, "next_step": score.next_step}
+    told = {"reasons": [asdict(one) for one in score.reasons], "next_step": score.next_step}
+    return {**record, "score_id": score_id, "live": None, **told}
 
 
 def score_row(record: Mapping[str, Any], cutoff: datetime | None) -> dict[str, Any]:

@@ -127,6 +127,7 @@ def _score(record: dict[str, Any], cutoff: datetime) -> Score:
     del record["live"]  # a scoring run has none
     text = record.pop("act_by")
     act_by = date.fromisoformat(text) if text else None
+    del record["score_id"], record["live"]
     return Score(cutoff=cutoff, act_by=act_by, reasons=reasons, **record)
 
 

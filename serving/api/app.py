@@ -25,7 +25,7 @@ from serving.api.problems import (
 
 if TYPE_CHECKING:
     from serving.api.access import Access
-    from serving.api.hot import HotAnswers
+    from serving.api.hot import HotAnswer, HotAnswers
     from serving.api.metrics import Metrics
     from serving.newer import NewerScores
     from serving.served import Shelf
@@ -114,7 +114,7 @@ def done_once(app: ASGIApp, of: FastAPI) -> ASGIApp:
     return IdempotentApp(app, lambda: of.state.kept_answers)
 
 
-def hot_answer(app: FastAPI, scope: Scope, body: bytes) -> bytes | None:
+def hot_answer(app: FastAPI, scope: Scope, body: bytes) -> "HotAnswer | None":
     """The answer of `app` to a hot request, as `HotAnswers` gives it."""
     hot: HotAnswers = app.state.hot
     return hot(scope, body)

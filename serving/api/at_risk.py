@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Annotated, Any, Literal
@@ -24,10 +23,11 @@ from serving.api.answers import (
     served_now,
 )
 from serving.api.document import link
+from serving.api.language import Asked, record_told, spoken
 from serving.api.problems import Problem
 from serving.api.schemas import AtRiskAnswer
 from serving.at_risk import LIST_COLUMNS, list_row
-from serving.newer import NewerScore, NewerScores
+from serving.newer import NewerScores
 from serving.online import ListFilter, OnlineSnapshot
 from serving.scoring import RiskTier
 from serving.served import Served
@@ -91,6 +91,7 @@ async def get_at_risk(
     request: Request,
     served: Annotated[Served, Depends(served_now)],
     query: Annotated[ListQuery, Query()],
+    language: Asked,
 ) -> Response:
     """A page of the at-risk list; `Accept: text/csv` or `format=csv` gives CSV.
 
@@ -100,29 +101,36 @@ async def get_at_risk(
     `Link` names the next page in both formats; a page not changed since its `ETag` is a 304.
     """
     snapshot, filters = served.snapshot, query.filters
-    wants_csv = _wants_csv(request, query.format)
     known: NewerScores = request.app.state.newer
-    kind = "csv" if wants_csv else f"json {known.mark}"
-    headers = {"Vary": "Accept", "ETag": entity_tag(served, query, kind)}
+    wants_csv = _wants_csv(request, query.format)
+    kind = f"csv {language}" if wants_csv else f"json {language} {known.mark}"
+    headers = {**spoken(language), "Vary": "Accept, Accept-Language"}
+    headers["ETag"] = entity_tag(served, query, kind)
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     after = _position(query.cursor, snapshot, filters) if query.cursor else 0
     rows = snapshot.page(filters, after, query.limit + 1)
     shown = [(rank, orjson.loads(score)) for rank, score in rows[: query.limit]]
-    newer = await newer_scores(request, served, [record["customer_id"] for _, record in shown])
     following = _cursor(snapshot, filters, shown[-1][0]) if len(rows) > query.limit else None
     if following:
         headers["Link"] = f'<{_next_url(request.url, following)}>; rel="next"'
+    newer = {} if wants_csv else await _newer(request, served, shown)
+    told = [
+        (rank, record_told(newer.get(record["customer_id"], record), served, language))
+        for rank, record in shown
+    ]
     if wants_csv:
-        return _csv(served, shown, headers)
-    customers = [{"rank": rank, **_newest(record, newer)} for rank, record in shown]
-    page = {"customers": customers, "next_cursor": following}
-    return json_answer({**origin(served), **page}, headers)
+        return _csv(served, told, headers)
+    page = {"customers": [{"rank": rank, **record} for rank, record in told]}
+    return json_answer({**origin(served), **page, "next_cursor": following}, headers)
 
 
-def _newest(record: dict[str, Any], newer: Mapping[str, NewerScore]) -> dict[str, Any]:
-    found = newer.get(record["customer_id"])
-    return orjson.loads(found.record) if found else record
+async def _newer(
+    request: Request, served: Served, shown: list[tuple[int, dict[str, Any]]]
+) -> dict[str, dict[str, Any]]:
+    """The live scores to be shown in place of the run's, as records by customer."""
+    found = await newer_scores(request, served, [record["customer_id"] for _, record in shown])
+    return {customer_id: orjson.loads(one.record) for customer_id, one in found.items()}
 
 
 def _wants_csv(request: Request, chosen: str | None) -> bool:

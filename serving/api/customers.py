@@ -6,8 +6,10 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from features.wording import Language
 from serving.api.answers import JSON, newer_scores, origin, origin_of, served_now, with_origin
 from serving.api.document import link
+from serving.api.language import Asked, score_told, spoken, timing_told
 from serving.api.problems import Problem
 from serving.api.schemas import CustomerAnswer
 from serving.database import Database
@@ -39,21 +41,22 @@ _LINKS = {
     tags=["customers"],
 )
 async def get_customer(
-    request: Request, customer_id: str, served: Annotated[Served, Depends(served_now)]
+    request: Request,
+    customer_id: str,
+    served: Annotated[Served, Depends(served_now)],
+    language: Asked,
 ) -> Response:
     """Score, value with its interval, reasons, next step, churn curve and place in the list.
 
     A live score that is newer than the scoring run's takes its place, and `live` says so.
     """
     newer = await newer_scores(request, served, [customer_id])
-    if customer_id in newer:
-        return Response(_newer_answer(served, newer[customer_id]), media_type=JSON)
-    answer = customer_answer(served, customer_id)
+    answer = customer_answer(served, customer_id, newer.get(customer_id), language)
     if answer is None:
         database: Database = request.app.state.database
         forgotten = await anyio.to_thread.run_sync(forgotten_by, database)
         raise _unknown(is_erased=customer_id in forgotten)
-    return Response(answer, media_type=JSON)
+    return Response(answer, 200, spoken(language), JSON)
 
 
 def _unknown(*, is_erased: bool) -> Problem:
@@ -67,20 +70,20 @@ def _unknown(*, is_erased: bool) -> Problem:
     )
 
 
-def customer_answer(served: Served, customer_id: str) -> bytes | None:
-    """The answer from the JSON that the scoring run stored; None for an unknown customer."""
+def customer_answer(
+    served: Served, customer_id: str, newer: NewerScore | None, language: Language
+) -> bytes | None:
+    """The answer from the JSON that was stored with the score; None for an unknown customer."""
     found = served.snapshot.find(customer_id)
-    if found is None:
+    if newer:
+        said, score, timing = origin_of(newer, served), newer.record, newer.timing
+    elif found:
+        said, score, timing = origin(served), found.score, found.timing
+    else:
         return None
-    return with_origin(origin(served), _member(found.rank, found.score, found.timing))
-
-
-def _newer_answer(served: Served, newer: NewerScore) -> bytes:
-    found = served.snapshot.find(newer.customer_id)
-    rank = found.rank if found else None
-    return with_origin(origin_of(newer, served), _member(rank, newer.record, newer.timing))
-
-
-def _member(rank: int | None, score: bytes, timing: bytes) -> bytes:
-    placed = b"null" if rank is None else str(rank).encode()
-    return b"".join((b'"customer":{"rank":', placed, b",", score[1:-1], b",", timing[1:]))
+    if language != served.snapshot.about.serving.language:
+        timing = timing_told(timing, score, served, language)
+        score = score_told(score, served, language)
+    rank = str(found.rank).encode() if found else b"null"
+    member = (b'"customer":{"rank":', rank, b",", score[1:-1], b",", timing[1:])
+    return with_origin(said, b"".join(member))

@@ -13,6 +13,7 @@ from features.live.admission import RowsRefused
 from serving.api import schemas
 from serving.api.answers import json_answer, origin, served_now
 from serving.api.document import link
+from serving.api.language import Asked, record_told, spoken
 from serving.api.live import BehaviourRows, live_scorer, refused
 from serving.api.problems import Problem
 from serving.fresh_scoring import FreshScorer, Rescored
@@ -72,7 +73,10 @@ class FreshAnswer(schemas.Origin):
     tags=["scores"],
 )
 async def post_events(
-    request: Request, body: FreshRequest, served: Annotated[Served, Depends(served_now)]
+    request: Request,
+    body: FreshRequest,
+    served: Annotated[Served, Depends(served_now)],
+    language: Asked,
 ) -> Response:
     """Keep fresh rows of one customer and score the customer as of today.
 
@@ -83,9 +87,11 @@ async def post_events(
     fresh: FreshScorer = request.app.state.fresh
 
     def work() -> dict[str, Any]:
-        return _answer(fresh, served, scorer, body, now)
+        answer = _answer(fresh, served, scorer, body, now)
+        customer = answer["customer"]
+        return {**answer, "customer": customer and record_told(customer, served, language)}
 
-    return json_answer(await anyio.to_thread.run_sync(work))
+    return json_answer(await anyio.to_thread.run_sync(work), spoken(language))
 
 
 def _answer(
@@ -112,9 +118,10 @@ def _outcome(found: Rescored, *, explain: bool) -> dict[str, Any]:
     score = found.score
     if score and not explain:
         score = replace(score, reasons=(), next_step=None)
+    score_id = found.kept.score_id if found.kept else None
     return {
-        "customer": score_record(score) if score else None,
-        "score_id": found.kept.score_id if found.kept else None,
+        "customer": score_record(score, score_id) if score else None,
+        "score_id": score_id,
         "not_scored": found.not_scored,
         "event": found.event,
     }

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,8 +29,9 @@ _ONCE = (
 _log = logging.getLogger("setia.serving")
 
 Observe = Callable[[Scope, int, float], None]
-Admit = Callable[[Scope], Awaitable[list[tuple[bytes, bytes]]]]
-Hot = Callable[[Scope, bytes], bytes | None]
+Header = tuple[bytes, bytes]
+Admit = Callable[[Scope], Awaitable[list[Header]]]
+Hot = Callable[[Scope, bytes], tuple[bytes, Sequence[Header]] | None]
 
 
 class Guard:
@@ -38,9 +39,9 @@ class Guard:
 
     Takes or makes the request id, has `admit` refuse the request or give headers of its answer,
     reads the body within bounds before any handler runs, and turns every error that is not yet a
-    problem document into one. `hot` is given the scope and the body and answers at once with JSON,
-    or with None for the application to say. `observe` is told the scope, status and seconds of
-    each answer. A request that has passed one guard is not asked again by the next.
+    problem document into one. `hot` is given the scope and the body and answers at once with JSON
+    and headers, or with None for the application to say. `observe` is told the scope, status and
+    seconds of each answer. A request that has passed one guard is not asked again by the next.
     """
 
     def __init__(self, app: ASGIApp, observe: Observe, admit: Admit, hot: Hot) -> None:
@@ -78,7 +79,7 @@ class Guard:
         body = await _body(scope, receive)
         answer = self.hot(scope, body)
         if answer is not None:
-            await reply.json(answer)
+            await reply.json(*answer)
             return
         reply.deadline = asyncio.timeout(ANSWER_SECONDS)
         async with reply.deadline:
@@ -92,20 +93,21 @@ class _Reply:
         given = [value for name, value in scope["headers"] if name == b"x-request-id"]
         self.request_id = request_id_of(given[0].decode("latin-1") if given else "")
         self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.headers: list[Header] = []
         self.deadline: asyncio.Timeout | None = None
         self._send = send
         self._replaced = False
         scope["setia.request_id"] = self.request_id
         self._scope = scope
 
-    async def json(self, body: bytes) -> None:
+    async def json(self, body: bytes, own: Sequence[Header]) -> None:
         """Send a whole answer of JSON."""
         self.status = 200
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", self.request_id.encode()),
+            *own,
             *self.headers,
         ]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -6,13 +6,17 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from starlette.types import Scope
 
+from features.wording import Language
 from serving.api import customers, scores
+from serving.api.language import LANGUAGES, is_asked_otherwise, spoken
 from serving.api.schemas import ScoresRequest
 from serving.newer import NewerScores
 from serving.served import NotReady, Served, Shelf
 
 _LONGEST_BODY = 64 * 1024
 """A longer one asks for so much that it is worth a thread."""
+
+Headers = list[tuple[bytes, bytes]]
 
 
 class HotRoute(NamedTuple):
@@ -21,23 +25,34 @@ class HotRoute(NamedTuple):
     path: str
 
 
+class HotAnswer(NamedTuple):
+    """The JSON of an answer, and the headers that say its language."""
+
+    body: bytes
+    headers: Headers
+
+
 _CUSTOMER, _SCORES = HotRoute(customers.ROUTE), HotRoute(scores.ROUTE)
+_SPOKEN: dict[Language, Headers] = {
+    language: [(name.lower().encode(), value.encode()) for name, value in spoken(language).items()]
+    for language in LANGUAGES
+}
 
 
 class HotAnswers:
     """Answers to the hot requests; `shelf` gives what holds the scores, `newer` the live ones.
 
     A request with anything amiss or special is left to the application, whose answer says what
-    it is: an unknown customer, one with a newer live score, parameters, a body that is not valid,
-    an idempotency key.
+    it is: an unknown customer, one with a newer live score, parameters, another language, a body
+    that is not valid, an idempotency key.
     """
 
     def __init__(self, shelf: Callable[[], Shelf], newer: NewerScores) -> None:
         self._shelf = shelf
         self._newer = newer
 
-    def __call__(self, scope: Scope, body: bytes) -> bytes | None:
-        """The answer as JSON; None when the application is to give it."""
+    def __call__(self, scope: Scope, body: bytes) -> HotAnswer | None:
+        """The answer; None when the application is to give it."""
         path, method = scope["path"], scope["method"]
         if method == "GET" and path.startswith(customers.PREFIX):
             return self._customer(scope, path[len(customers.PREFIX) :])
@@ -45,16 +60,17 @@ class HotAnswers:
             return self._scores(scope, body)
         return None
 
-    def _customer(self, scope: Scope, customer_id: str) -> bytes | None:
-        served = self._served()
+    def _customer(self, scope: Scope, customer_id: str) -> HotAnswer | None:
         is_plain = not (scope["query_string"] or "/" in customer_id)
-        if served is None or not is_plain or self._newer.any_of((customer_id,)):
+        served = self._served(scope) if is_plain else None
+        if served is None or self._newer.any_of((customer_id,)):
             return None
         scope["route"] = _CUSTOMER
-        return customers.customer_answer(served, customer_id)
+        language = _own(served)
+        return _told(customers.customer_answer(served, customer_id, None, language), language)
 
-    def _scores(self, scope: Scope, body: bytes) -> bytes | None:
-        served = self._served()
+    def _scores(self, scope: Scope, body: bytes) -> HotAnswer | None:
+        served = self._served(scope)
         if served is None or not _is_plain_json(scope):
             return None
         try:
@@ -64,13 +80,24 @@ class HotAnswers:
         if self._newer.any_of(asked.customer_ids or ()):
             return None
         scope["route"] = _SCORES
-        return scores.answer_at_once(served, asked, {})
+        language = _own(served)
+        return _told(scores.answer_at_once(served, asked, {}, language), language)
 
-    def _served(self) -> Served | None:
+    def _served(self, scope: Scope) -> Served | None:
+        """What answers a request in the language of its scores, if that is the one asked for."""
         try:
-            return self._shelf().served
+            served = self._shelf().served
         except NotReady:
             return None
+        return None if is_asked_otherwise(scope, _own(served)) else served
+
+
+def _own(served: Served) -> Language:
+    return served.snapshot.about.serving.language
+
+
+def _told(body: bytes | None, language: Language) -> HotAnswer | None:
+    return None if body is None else HotAnswer(body, _SPOKEN[language])
 
 
 def _is_plain_json(scope: Scope) -> bool:

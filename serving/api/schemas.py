@@ -100,6 +100,9 @@ class ReasonAnswer(BaseModel):
     """One business theme's part in the risk."""
 
     theme: str
+    feature: str
+    value: float | str | None
+    """The customer's value of the feature, of which `text` tells; null where it is not known."""
     effect: Literal["raises", "lowers"]
     text: str
     actionable: bool
@@ -109,7 +112,6 @@ class ReasonAnswer(BaseModel):
 class LiveOrigin(BaseModel):
     """Where a live score comes from, and as of when it holds."""
 
-    score_id: str
     cause: str
     """What arrived and led to it, such as `1 tickets`."""
     model_version: str
@@ -133,6 +135,8 @@ class ScoreAnswer(BaseModel):
     risk_tier: Literal["high", "medium", "low"]
     act_by: date | None
     """The local date by which to act; null when the features came with the call."""
+    score_id: str | None
+    """Null for a score that is not kept: of features or rows that came with the call."""
     live: LiveOrigin | None
     """Said where a live score stands in place of the scoring run's, which is older."""
     reasons: list[ReasonAnswer]

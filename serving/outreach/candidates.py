@@ -13,8 +13,8 @@ from serving.outreach.ledger import Ledger
 from serving.outreach.people import Person
 
 _NOBODY = Person()
-_INDONESIAN = ("id", "indo", "bahasa indo")
-"""How the names of Indonesian begin."""
+_LANGUAGES = {"id": ("id", "indo", "bahasa indo"), "en": ("en", "inggris", "bahasa inggris")}
+"""Code to how a language's names begin, in either language."""
 
 
 class UnvaluedError(ValueError):
@@ -142,7 +142,9 @@ def _first(found: Mapping[str, datetime] | Mapping[str, str], ids: Sequence[str]
 
 
 def _language(stated: str | None, otherwise: str) -> str:
-    """The language to write in, of the two that there are: en or id."""
+    """The language to write in, as a code where it is one of Setia's own."""
     if not stated:
         return otherwise
-    return "id" if stated.lower().startswith(_INDONESIAN) else "en"
+    text = stated.strip().lower()
+    codes = (code for code, names in _LANGUAGES.items() if text.startswith(names))
+    return next(codes, text)

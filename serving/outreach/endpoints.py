@@ -61,9 +61,10 @@ def endpoint_statuses(
         states: dict[str, dict[str, int]] = {name: {} for name in configured}
         for row in connection.execute(grouped):
             states.setdefault(row.endpoint, {})[row.state] = row.messages
-        waiting = select(MESSAGES.c.endpoint, func.min(MESSAGES.c.next_at))
+        waiting = select(MESSAGES.c.endpoint, func.min(MESSAGES.c.next_at).label("since"))
         due = waiting.where(MESSAGES.c.state == "pending", MESSAGES.c.next_at <= now)
-        oldest = dict(connection.execute(due.group_by(MESSAGES.c.endpoint)).tuples().all())
+        rows = connection.execute(due.group_by(MESSAGES.c.endpoint)).all()
+        oldest: dict[str, datetime] = {row.endpoint: row.since for row in rows}
         return [
             EndpointStatus(name, states[name], oldest.get(name), circuit_of(connection, name))
             for name in sorted(states)

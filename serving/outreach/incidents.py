@@ -26,16 +26,16 @@ class Incident:
     customers: frozenset[str]
 
 
-def is_spike(tickets: int, before: Sequence[int]) -> bool:
+def is_spike(tickets: int, before: Sequence[int], alike: Sequence[int]) -> bool:
     """Whether a day with so many tickets is none of the kind that the days `before` were.
 
-    It has at least 5, more than any of them, and by the conditional test of two Poisson rates
-    (Przyborowski and Wilenski 1940) a rate as high comes by chance once in 10,000 days. The
-    largest day before stands in for what Poisson leaves out: weekdays and campaigns.
+    It has at least 5, more than any day before, and by the conditional test of two Poisson rates
+    (Przyborowski and Wilenski 1940) so many more than the days `alike`, those of the same
+    weekday, that it happens by chance once in 10,000 days.
     """
     if len(before) < _FEWEST_BASE_DAYS or tickets < max(_FEWEST_TICKETS, max(before) + 1):
         return False
-    return _binomial_tail(tickets, tickets + sum(before), 1 / (len(before) + 1)) < _ODD
+    return _binomial_tail(tickets, tickets + sum(alike), 1 / (len(alike) + 1)) < _ODD
 
 
 def find_incidents(tickets: duckdb.DuckDBPyConnection, now: datetime) -> list[Incident]:
@@ -49,7 +49,7 @@ def find_incidents(tickets: duckdb.DuckDBPyConnection, now: datetime) -> list[In
     for category, days in counts.items():
         before = days[LASTS.days :]
         for place, count in enumerate(days[: LASTS.days]):
-            if is_spike(count, before):
+            if is_spike(count, before, before[place :: LASTS.days]):
                 end = now - timedelta(days=place)
                 hit = _affected(tickets, category, end)
                 usual = sum(before) / len(before)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     exists,
     insert,
     or_,
@@ -28,14 +29,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from serving.database import Database
 from serving.outreach.endpoints import circuit_of, keep_circuit
 from serving.outreach.message import Message, MessageType, Receipt
+from serving.outreach.recheck import Permission
 from serving.outreach.records import ATTEMPTS, MESSAGES
 from serving.outreach.retries import after_attempt
 
 LEASE_LASTS = timedelta(minutes=5)
 """A worker that has not settled by then has ended; its messages are leased again."""
 
-MaySend = Callable[[Connection, Message, datetime], str | None]
-"""Why a message must not leave, or None; asked in the transaction that leases it."""
+MaySend = Callable[[Connection, Sequence[Message], datetime], Sequence[Permission]]
+"""Whether messages may leave, one answer each; asked in the transaction that leases them."""
 
 _TURN = 7_365_746_962
 """Names the advisory lock that on PostgreSQL stands for SQLite's one writer."""
@@ -121,8 +123,8 @@ def lease(
     """Take up to `most` due messages of `endpoint` for LEASE_LASTS, the longest due first.
 
     Of a customer's messages to an endpoint one at most is under way, of those due the oldest.
-    What is past its time expires, and what `may_send` forbids is suppressed. A lease that ran out
-    is taken over, or, where the endpoint is not `repeatable`, the message is `unknown`.
+    What is past its time expires, and what `may_send` forbids is suppressed or waits. A lease that
+    ran out is taken over, or, where the endpoint is not `repeatable`, the message is `unknown`.
     """
     with database.writing() as connection:
         take_turn(connection)
@@ -213,6 +215,8 @@ def _reclaim(connection: Connection, endpoint: str, now: datetime, *, repeatable
     values: dict[str, Any] = {"state": "pending"}
     if not repeatable:
         values = {"state": "unknown", "settled_at": now, "detail": "its worker ended half-way"}
+    # It may have arrived, so that it counts against caps like every message that was tried.
+    values["attempts"] = case((MESSAGES.c.attempts > 0, MESSAGES.c.attempts), else_=1)
     _move(connection, endpoint, ended, values)
 
 
@@ -230,18 +234,35 @@ def _taken(
     connection: Connection, rows: Sequence[Row[Any]], now: datetime, may_send: MaySend
 ) -> list[Leased]:
     token, until = secrets.token_hex(16), now + LEASE_LASTS
+    messages = [
+        Message(**{name: row._mapping[name] for name in Message.__dataclass_fields__})
+        for row in rows
+    ]
     taken: list[Leased] = []
-    for row in rows:
-        message = Message(**{name: row._mapping[name] for name in Message.__dataclass_fields__})
-        reason = may_send(connection, message, now)
-        # One by one, so that the next message to the same person counts this one.
-        if reason:
-            change = {"of": message.sequence, "at": now, "said": reason[:500]}
-            connection.execute(_SUPPRESS, change)
-        else:
-            connection.execute(_TAKE, {"of": message.sequence, "by": token, "until": until})
+    kept: list[dict[str, Any]] = []
+    permissions = may_send(connection, messages, now)
+    for row, message, permission in zip(rows, messages, permissions, strict=True):
+        if permission.verdict == "send":
             taken.append(Leased(message, token, until, row.attempts, row.not_after))
+        else:
+            kept.append({"of": message.sequence} | _kept(permission, now))
+    if taken:
+        lease = {"by": token, "until": until}
+        connection.execute(_TAKE, [lease | {"of": one.message.sequence} for one in taken])
+    if kept:
+        connection.execute(_KEEP, kept)
     return taken
+
+
+def _kept(permission: Permission, now: datetime) -> dict[str, Any]:
+    """What becomes of a message that does not leave."""
+    waits = permission.verdict == "wait"
+    return {
+        "to_state": "pending" if waits else permission.verdict,
+        "to_next": permission.until if waits else now,
+        "at": None if waits else now,
+        "said": permission.reason or "past its time",
+    }
 
 
 def _held(connection: Connection, attempts: Sequence[Attempt]) -> set[str]:
@@ -297,7 +318,12 @@ def _record(
 
 _MOVE = update(MESSAGES).where(MESSAGES.c.sequence == bindparam("of"))
 _TAKE = _MOVE.values(state="sending", lease=bindparam("by"), leased_until=bindparam("until"))
-_SUPPRESS = _MOVE.values(state="suppressed", settled_at=bindparam("at"), detail=bindparam("said"))
+_KEEP = _MOVE.values(
+    state=bindparam("to_state"),
+    next_at=bindparam("to_next"),
+    settled_at=bindparam("at"),
+    detail=bindparam("said"),
+)
 _SETTLE = _MOVE.values(
     state=bindparam("to_state"),
     attempts=bindparam("to_attempts"),

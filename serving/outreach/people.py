@@ -116,7 +116,8 @@ class _Asking:
         if not queries:
             return iter(())
         return self._rows(
-            f"SELECT customer_id, max(complained_at) FROM ({queries}) SEMI JOIN scored USING (customer_id) "
+            f"SELECT customer_id, max(complained_at) FROM ({queries}) "
+            "SEMI JOIN scored USING (customer_id) "
             "WHERE complained_at <= $now AND complained_at > $since GROUP BY customer_id",
             since=self._since,
         )

@@ -11,7 +11,12 @@ from serving.reasons import EXPERIENCES
 def samples(channel: str, language: str) -> Iterator[dict[str, Any]]:
     """Payloads of made-up customers, each step with and without something to be sorry for."""
     for step in STEPS.values():
-        bare = {"reasons": [], "next_step": None, "clv": None, "value_at_risk": None}
+        bare: dict[str, Any] = {
+            "reasons": [],
+            "next_step": None,
+            "clv": None,
+            "value_at_risk": None,
+        }
         yield sample(step, channel, language) | bare | {"risk_tier": "low", "generated": False}
         for theme in sorted(EXPERIENCES):
             yield sample(step, channel, language, theme)

@@ -1,9 +1,9 @@
 """What a CRM is told of a customer: which fields, and of these only the ones that changed."""
 
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -11,9 +11,12 @@ import httpx
 from sqlalchemy import func, select
 
 from serving.database import Database
+from serving.outreach.addresses import ForbiddenAddress
+from serving.outreach.connecting import checked_client
 from serving.outreach.message import Message, Receipt
 from serving.outreach.playbook import Playbook, PlaybookError
 from serving.outreach.records import MESSAGES
+from serving.outreach.webhooks import retry_after_seconds
 
 Value = str | float | None
 Fields = dict[str, Value]
@@ -41,6 +44,10 @@ WORDS = ("outreach_subject", "outreach_text")
 """Fields with the playbook's words, so that a CRM needs no template of its own."""
 STAMPS = ("score_as_of", "model_version")
 """Go along whenever anything goes: without them nobody can tell stale from fresh."""
+
+_SECONDS = 30.0
+NOT_REACHED = (httpx.HTTPError, ForbiddenAddress)
+"""What a call may end in without an answer; an upsert can then be made again."""
 
 _NEVER = object()
 _UNCHANGED = Receipt("delivered", "nothing changed, nothing sent")
@@ -201,15 +208,17 @@ def in_halves(rows: Sequence[Row], upsert: Upsert, now: datetime) -> Answers:
     return upsert(rows[:middle], now) | upsert(rows[middle:], now)
 
 
+def client_for(url: str, trusted: ssl.SSLContext | None) -> httpx.Client:
+    """A client for the CRM at `url`, which connects to public addresses only.
+
+    Raises UrlError for one outside this machine without TLS.
+    """
+    return checked_client(url, (), _SECONDS, 1, trusted=trusted)
+
+
 def wait_of(response: httpx.Response, now: datetime) -> float | None:
-    """Seconds after which `Retry-After` allows another call (RFC 9110 10.2.3); None without it."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds())
-    except ValueError:
-        return None
+    """Seconds after which `Retry-After` allows another call; None without it."""
+    return retry_after_seconds(response.headers.get("Retry-After"), now)
 
 
 def json_of(response: httpx.Response) -> Any:

@@ -9,6 +9,7 @@ import httpx
 
 from features.outreach_config import HubSpotEndpoint
 from serving.outreach.channels.crm import (
+    NOT_REACHED,
     Answer,
     Answers,
     LastTold,
@@ -72,7 +73,7 @@ class HubSpotSender:
         url = self._endpoint.url.rstrip("/") + _PATH
         try:
             response = self._client.post(url, json=body, headers=self._headers)
-        except httpx.HTTPError as error:
+        except NOT_REACHED as error:
             return same(rows, Receipt("retry", f"HubSpot: {error or type(error).__name__}"))
         if response.is_success:
             return _answers(rows, json_of(response), complete=response.status_code != 207)
@@ -143,7 +144,7 @@ def _record_refusal(error: Mapping[str, Any]) -> Receipt:
     return Receipt("retry" if "INTERNAL" in category else "refused", told)
 
 
-_CREATE = "; create the property as docs/outreach.md lists it"
+_CREATE = "; create the property as docs/channels.md lists it"
 
 
 def _lacks(text: str) -> bool:

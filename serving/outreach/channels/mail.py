@@ -53,13 +53,13 @@ class EmailSender:
         endpoint: EmailEndpoint,
         playbook: Playbook,
         password: str | None = None,
-        trust: ssl.SSLContext | None = None,
+        trusted: ssl.SSLContext | None = None,
     ) -> None:
-        """`trust` says whose certificates are believed; those of the machine unless given."""
+        """`trusted` says whose certificates are believed; those of the machine unless given."""
         self._endpoint = endpoint
         self._playbook = playbook
         self._password = password
-        self._trust = trust or ssl.create_default_context()
+        self._trusted = trusted or ssl.create_default_context()
 
     def send(self, messages: Sequence[Message], now: datetime) -> list[Receipt]:
         """Send each message over one connection, opened when the first is ready to go.
@@ -124,13 +124,13 @@ class EmailSender:
         end = self._endpoint
         if end.security == "tls":
             server: smtplib.SMTP = smtplib.SMTP_SSL(
-                end.host, end.port, timeout=_SECONDS, context=self._trust
+                end.host, end.port, timeout=_SECONDS, context=self._trusted
             )
         else:
             server = smtplib.SMTP(end.host, end.port, timeout=_SECONDS)
         try:
             if end.security == "starttls":
-                server.starttls(context=self._trust)
+                server.starttls(context=self._trusted)
             if end.username is not None and self._password is not None:
                 server.login(end.username, self._password)
             server.ehlo_or_helo_if_needed()

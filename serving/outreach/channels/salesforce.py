@@ -8,6 +8,7 @@ import httpx
 
 from features.outreach_config import SalesforceEndpoint
 from serving.outreach.channels.crm import (
+    NOT_REACHED,
     Answer,
     Answers,
     LastTold,
@@ -18,6 +19,7 @@ from serving.outreach.channels.crm import (
     same,
     wait_of,
 )
+from serving.outreach.channels.salesforce_login import LoginRefused, SalesforceLogin
 from serving.outreach.message import Message, Receipt
 from serving.outreach.playbook import Playbook
 
@@ -32,7 +34,7 @@ _LACKING = frozenset(
     {"INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND", "INVALID_FIELD_FOR_INSERT_UPDATE"}
 )
 """Salesforce misses a field or object of ours, so that every record would fare the same."""
-_CREATE = "; create the field as docs/outreach.md lists it and let the token's user write it"
+_CREATE = "; create the field as docs/channels.md lists it and let the token's user write it"
 
 
 class SalesforceSender:
@@ -50,13 +52,13 @@ class SalesforceSender:
     def __init__(
         self,
         endpoint: SalesforceEndpoint,
-        token: str,
+        login: SalesforceLogin,
         client: httpx.Client,
         told: LastTold,
         playbook: Playbook,
     ) -> None:
         self._endpoint = endpoint
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._login = login
         self._client = client
         self._told = told
         self._playbook = playbook
@@ -72,8 +74,12 @@ class SalesforceSender:
     def _upsert(self, rows: Sequence[Row], now: datetime) -> Answers:
         body = {"allOrNone": False, "records": [self._record(row) for row in rows]}
         try:
-            response = self._client.patch(self._url, json=body, headers=self._headers)
-        except httpx.HTTPError as error:
+            response = self._client.patch(self._url, json=body, auth=self._login)
+        except LoginRefused as error:
+            end = self._endpoint
+            names = f"{end.client_id_variable} and {end.client_secret_variable}"
+            return same(rows, Receipt("throttled", f"{error}; put valid ones into {names}"))
+        except NOT_REACHED as error:
             return same(rows, Receipt("retry", f"Salesforce: {error or type(error).__name__}"))
         results = json_of(response)
         if response.is_success and isinstance(results, list) and len(results) == len(rows):
@@ -103,8 +109,7 @@ class SalesforceSender:
         code, error = response.status_code, _first(document)
         name, told = str(error.get("errorCode", "")), _told(error, "errorCode")
         if code == 401:
-            variable = self._endpoint.token_variable
-            told = f"Salesforce says the token in {variable} has expired; put a fresh one there"
+            told = f"Salesforce does not take a token that it has just given ({told})"
             return Receipt("throttled", told, code)
         if name in _LACKING or code in (403, 404) or code < 400:
             return Receipt("throttled", told + ("" if name in _LIMITS else _CREATE), code)

@@ -9,7 +9,7 @@ import pytest
 from tests.serving.live_company import LiveCompany, score_live_company
 from tests.serving.scored_company import Api
 
-LIVE = ("score_id", "cause", "model_version", "cutoff", "as_of", "stale")
+LIVE = ("cause", "model_version", "cutoff", "as_of", "stale")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_after_an_event_the_new_score_is_shown_in_the_worker_at_once_and_in_othe
     assert after["customer"]["rank"] == before["customer"]["rank"]
     live = after["customer"]["live"]
     assert tuple(live) == LIVE
-    assert (live["score_id"], live["cause"]) == (fresh["score_id"], "1 orders")
+    assert (item["score_id"], live["cause"]) == (fresh["score_id"], "1 orders")
     assert {**item, "live": None} == fresh["customer"]
     assert item == {name: after["customer"][name] for name in item}
     assert after["customer"]["churn_curve"] != before["customer"]["churn_curve"]
@@ -91,7 +91,7 @@ def test_the_newest_of_several_is_shown_and_reasons_though_the_call_wanted_none(
     assert last["customer"]["reasons"] == []
     apis[0].refresh()
     shown, item = looked_up(apis[0], customer)
-    assert shown["customer"]["live"]["score_id"] == last["score_id"]
+    assert shown["customer"]["score_id"] == last["score_id"]
     assert len(item["reasons"]) == 3
     body = {"customer_ids": [customer], "explain": False}
     (bare,) = apis[0].post("/v1/scores", json=body).json()["results"]
@@ -132,3 +132,23 @@ def test_predicting_again_is_from_the_nightly_rows(
     body = {"customer_ids": [nightly.customer_id], "repredict": True}
     (item,) = apis[0].post("/v1/scores", json=body).json()["results"]
     assert (item["live"], item["churn_probability"]) == (None, nightly.churn_probability)
+
+
+def test_a_live_score_is_kept_in_the_configured_language_and_told_in_the_one_asked_for(
+    apis: tuple[Api, Api], live_company: LiveCompany
+) -> None:
+    customer, indonesian = live_company.run.scores[0].customer_id, {"accept-language": "id"}
+    body = {"customer_id": customer, "orders": [order()]}
+    answer = apis[0].post("/v1/events", json=body, headers=indonesian)
+    assert answer.headers["content-language"] == "id"
+    path = f"/v1/customers/{customer}"
+    shown = apis[0].get(path, headers=indonesian).json()["customer"]
+    assert shown["reasons"] == answer.json()["customer"]["reasons"]
+    assert shown["act_by_meaning"].startswith("Bertindaklah")
+    english = apis[0].get(path).json()["customer"]
+    assert english["act_by_meaning"].startswith("Act by")
+    assert all(one["text"].endswith("s risk)") for one in english["reasons"])
+    sent = live_company.call(customer)
+    live = apis[0].post("/v1/scores/live", json=sent, headers=indonesian)
+    assert "risiko)" in live.json()["customer"]["reasons"][0]["text"]
+    assert live.headers["content-language"] == "id"

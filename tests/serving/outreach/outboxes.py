@@ -12,7 +12,8 @@ from features.outreach_config import WebhookEndpoint
 from serving.database import Database
 from serving.outreach.delivery import Worker
 from serving.outreach.message import Message, Receipt, Sender
-from serving.outreach.outbox import NewMessage, enqueue
+from serving.outreach.outbox import MaySend, NewMessage, enqueue
+from serving.outreach.recheck import Permission
 from serving.outreach.records import MESSAGES
 from serving.outreach.webhooks import WebhookSender, webhook_sender
 from tests.serving.operations import NOW
@@ -63,8 +64,19 @@ def write(database: Database, *messages: NewMessage, now: datetime = NOW) -> int
         return enqueue(connection, messages, now)
 
 
-def anybody(connection: Connection, message: Message, now: datetime) -> None:
-    """May be sent to."""
+def asking(refusal: Callable[[Message], Permission | None]) -> MaySend:
+    """Sends what `refusal` gives no other permission for."""
+
+    def may_send(
+        connection: Connection, messages: Sequence[Message], now: datetime
+    ) -> list[Permission]:
+        return [refusal(message) or Permission("send") for message in messages]
+
+    return may_send
+
+
+def anybody(connection: Connection, messages: Sequence[Message], now: datetime) -> list[Permission]:
+    return [Permission("send") for _ in messages]
 
 
 def states(database: Database) -> dict[str, str]:
@@ -80,6 +92,9 @@ def webhook(url: str) -> WebhookSender:
 
 
 def worker(
-    database: Database, senders: Mapping[str, Sender], clock: Callable[[], datetime]
+    database: Database,
+    senders: Mapping[str, Sender],
+    clock: Callable[[], datetime],
+    may_send: MaySend = anybody,
 ) -> Worker:
-    return Worker(database, senders, anybody, clock, random.Random(3))
+    return Worker(database, senders, may_send, clock, random.Random(3))

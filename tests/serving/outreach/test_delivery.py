@@ -4,18 +4,28 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from serving.database import Database, DatabaseError
 from serving.outreach.message import Message, Receipt
 from serving.outreach.outbox import message_id
+from serving.outreach.recheck import Permission
 from serving.outreach.records import ATTEMPTS, MESSAGES
 from tests.serving.operations import NOW
-from tests.serving.outreach.outboxes import Clock, Scripted, new, states, webhook, worker, write
+from tests.serving.outreach.outboxes import (
+    Clock,
+    Scripted,
+    asking,
+    new,
+    states,
+    webhook,
+    worker,
+    write,
+)
 from tests.serving.outreach.receiver import Receiver, Reply, Seen, receiving
 
 HOUR = timedelta(hours=1)
@@ -246,12 +256,11 @@ def test_the_rule_is_asked_again_at_every_attempt(database: Database) -> None:
     write(database, new("a"))
     clock, agrees = Clock(), True
 
-    def may_send(connection: Connection, message: Message, now: datetime) -> str | None:
-        return None if agrees else "no_consent"
+    def agreed(message: Message) -> Permission | None:
+        return None if agrees else Permission("suppressed", "no_consent")
 
     sender = Scripted(lambda _: Receipt("retry", "it said 503"))
-    passes = worker(database, {"crm": sender}, clock)
-    passes = type(passes)(**{**vars(passes), "may_send": may_send})
+    passes = worker(database, {"crm": sender}, clock, asking(agreed))
     passes.deliver_due()
     agrees = False
     clock.now += HOUR

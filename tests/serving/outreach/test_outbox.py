@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,9 +22,10 @@ from serving.outreach.outbox import (
     message_id,
     settle,
 )
+from serving.outreach.recheck import Permission
 from serving.outreach.records import ATTEMPTS, MESSAGES
 from tests.serving.operations import NOW, Place
-from tests.serving.outreach.outboxes import anybody, new, states, write
+from tests.serving.outreach.outboxes import anybody, asking, new, states, write
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
@@ -154,28 +156,53 @@ def test_what_is_past_its_time_expires_even_while_the_endpoint_is_shut(database:
     assert states(database) == {"a": "expired", "b": "pending"}
 
 
-def test_what_may_not_be_sent_is_suppressed_with_the_reason(database: Database) -> None:
-    write(database, new("a"), new("b"))
-
-    def only_b(connection: Connection, message: Message, now: datetime) -> str | None:
-        return None if message.customer_id == "b" else "no_consent"
-
-    (held,) = lease(database, "crm", 9, NOW, only_b, repeatable=True)
-    assert held.message.customer_id == "b"
+def test_what_may_not_leave_is_kept_with_the_reason(database: Database) -> None:
+    write(database, *map(new, "abcd"))
+    answers = {
+        "a": Permission("suppressed", "no_consent"),
+        "b": Permission("wait", "quiet_hours", NOW + HOUR),
+        "c": Permission("expired"),
+    }
+    asked = asking(lambda message: answers.get(message.customer_id))
+    (held,) = lease(database, "crm", 9, NOW, asked, repeatable=True)
+    assert held.message.customer_id == "d"
     with database.reading() as connection:
-        row = connection.execute(select(MESSAGES).where(MESSAGES.c.effect_key == "a")).one()
-    assert (row.state, row.detail, row.attempts) == ("suppressed", "no_consent", 0)
+        rows = connection.execute(select(MESSAGES).order_by(MESSAGES.c.sequence)).all()
+    assert [(row.state, row.detail, row.attempts, row.settled_at) for row in rows[:3]] == [
+        ("suppressed", "no_consent", 0, NOW),
+        ("pending", "quiet_hours", 0, None),
+        ("expired", "past its time", 0, NOW),
+    ]
+    woken = take(database, NOW + HOUR)
+    assert [one.message.customer_id for one in woken] == ["d", "b"]
+
+
+def test_messages_behind_those_that_may_not_leave_are_found(database: Database) -> None:
+    write(database, *map(new, "abc"))
+    asked = asking(
+        lambda message: None if message.customer_id == "c" else Permission("suppressed", "capped")
+    )
+    (held,) = lease(database, "crm", 1, NOW, asked, repeatable=True)
+    assert held.message.customer_id == "c"
 
 
 def test_a_check_that_fails_leases_nothing(database: Database) -> None:
     write(database, new("a"))
 
-    def broken(connection: Connection, message: Message, now: datetime) -> str | None:
+    def broken(message: Message) -> Permission:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        lease(database, "crm", 9, NOW, broken, repeatable=True)
+        lease(database, "crm", 9, NOW, asking(broken), repeatable=True)
     assert states(database) == {"a": "pending"}
+
+
+def test_a_message_whose_worker_ended_counts_as_tried(database: Database) -> None:
+    """It may have arrived, which a cap must not forget."""
+    write(database, new("a"))
+    take(database)
+    (again,) = take(database, NOW + LEASE_LASTS)
+    assert again.attempts == 1
 
 
 def test_workers_at_once_never_lease_the_same_message_or_customer(place: Place) -> None:
@@ -203,12 +230,16 @@ def test_two_workers_that_race_for_one_cap_send_one_message(place: Place) -> Non
     people = [f"c{number}" for number in range(20)]
     write(database, *(new(f"{who} {to}", who, to) for who in people for to in ("crm", "mail")))
 
-    def one_contact(connection: Connection, message: Message, now: datetime) -> str | None:
-        under_way = select(func.count()).where(
-            MESSAGES.c.customer_id == message.customer_id,
-            MESSAGES.c.state.in_(("sending", "delivered", "unknown")),
+    def one_contact(
+        connection: Connection, messages: Sequence[Message], now: datetime
+    ) -> list[Permission]:
+        ids = [message.customer_id for message in messages]
+        query = select(MESSAGES.c.customer_id).where(
+            MESSAGES.c.customer_id.in_(ids), MESSAGES.c.state == "sending"
         )
-        return "capped" if connection.execute(under_way).scalar_one() else None
+        under_way = set(connection.execute(query).scalars())
+        capped = Permission("suppressed", "capped")
+        return [capped if one in under_way else Permission("send") for one in ids]
 
     def work(endpoint: str) -> int:
         sent = 0

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 from serving.outreach.channels.crm import FIELDS, WORDS
 from serving.outreach.channels.salesforce import field_name
@@ -101,16 +102,22 @@ class LocalSalesforce:
     fields: set[str] = field(
         default_factory=lambda: {field_name(name) for name in (*FIELDS, *WORDS)}
     )
+    accepts: bool = True
+    """Whether a token is accepted once it was given."""
+    tokens: list[str] = field(default_factory=list)
+    """Those given; the last is good."""
     locked: set[str] = field(default_factory=set)
     unwanted: set[str] = field(default_factory=set)
     instead: list[Reply] = field(default_factory=list)
     calls: list[list[dict[str, Any]]] = field(default_factory=list)
 
     def __call__(self, method: str, path: str, token: str, body: Any) -> Reply:
+        if (method, path) == ("POST", "/services/oauth2/token"):
+            return self._given(body)
         place = "/services/data/v62.0/composite/sobjects/Contact/Setia_Customer_Id__c"
         if (method, path) != ("PATCH", place):
             return Reply(404, [{"errorCode": "NOT_FOUND", "message": "no such resource"}])
-        if token != f"Bearer {TOKEN}":
+        if not (self.tokens and token == f"Bearer {self.tokens[-1]}" and self.accepts):
             text = "Session expired or invalid"
             return Reply(401, [{"errorCode": "INVALID_SESSION_ID", "message": text}])
         records = body["records"]
@@ -120,6 +127,14 @@ class LocalSalesforce:
         if len(records) > 200 or body["allOrNone"]:
             return Reply(400, [{"errorCode": "LIMIT_EXCEEDED", "message": "at most 200"}])
         return Reply(200, [self._written(one) for one in records])
+
+    def _given(self, body: dict[str, str]) -> Reply:
+        right = {"client_id": "app", "client_secret": TOKEN, "grant_type": "client_credentials"}
+        if body != right:
+            told = {"error": "invalid_client", "error_description": "invalid client credentials"}
+            return Reply(400, told)
+        self.tokens.append(f"token_{len(self.tokens)}")
+        return Reply(200, {"access_token": self.tokens[-1], "token_type": "Bearer"})
 
     def _written(self, record: dict[str, Any]) -> dict[str, Any]:
         given = dict(record)
@@ -155,8 +170,10 @@ def served(answer: Callable[[str, str, str, Any], Reply]) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            reply = answer(self.command, self.path, self.headers["Authorization"], body)
+            text = self.rfile.read(int(self.headers["Content-Length"]))
+            is_form = self.headers["Content-Type"] == "application/x-www-form-urlencoded"
+            body = dict(parse_qsl(text.decode())) if is_form else json.loads(text)
+            reply = answer(self.command, self.path, self.headers.get("Authorization", ""), body)
             if reply.status == 0:
                 self.close_connection = True
                 return

@@ -106,7 +106,7 @@ def test_a_property_that_nobody_created_is_named_and_nothing_is_lost(account: Ac
     receipts = account.send(contact(1), contact(2))
     assert {one.verdict for one in receipts} == {"throttled"}
     assert "setia_currency" in receipts[0].detail
-    assert receipts[0].detail.endswith("create the property as docs/outreach.md lists it")
+    assert receipts[0].detail.endswith("create the property as docs/channels.md lists it")
     assert len(account.hub.calls) == 1
 
 

@@ -1,6 +1,7 @@
 """Salesforce on this machine: what its records become, and what each of its complaints means."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 from features.outreach_config import SalesforceEndpoint
 from serving.outreach.channels.crm import FIELDS, WORDS, Last
 from serving.outreach.channels.salesforce import SalesforceSender, field_name
+from serving.outreach.channels.salesforce_login import SalesforceLogin
 from serving.outreach.message import Message, Receipt
 from tests.serving.outreach.channels.letters import NOW, PLAYBOOK, contact
 from tests.serving.outreach.channels.local_crm import TOKEN, LocalSalesforce, Reply, served
@@ -21,17 +23,18 @@ class Organisation:
         self.force = force
         self._url = url
 
-    def send(
-        self, *messages: Message, token: str = TOKEN, told: Any = lambda _: {}, **changes: Any
-    ) -> list[Receipt]:
-        given = {"kind": "salesforce", "token_variable": "SF_TOKEN", "url": self._url}
+    def sender(self, told: Any = lambda _: {}, secret: str = TOKEN, **changes: Any) -> Any:
+        variables = {"client_id_variable": "SF_ID", "client_secret_variable": "SF_SECRET"}
+        given = {"kind": "salesforce", "url": self._url, **variables}
         endpoint = SalesforceEndpoint.model_validate(given | changes)
+        login = SalesforceLogin(self._url, "app", secret)
         client = httpx.Client(trust_env=False)
-        sender = SalesforceSender(endpoint, token, client, told, PLAYBOOK)
-        try:
-            return sender.send(messages, NOW)
-        finally:
-            sender.close()
+        return SalesforceSender(endpoint, login, client, told, PLAYBOOK)
+
+    def send(self, *messages: Message, **changes: Any) -> list[Receipt]:
+        with closing(self.sender(**changes)) as sender:
+            receipts: list[Receipt] = sender.send(messages, NOW)
+            return receipts
 
 
 @pytest.fixture
@@ -97,15 +100,39 @@ def test_a_field_that_nobody_created_is_named_and_nothing_is_lost(
     receipt = organisation.send(contact(1))[0]
     assert receipt.verdict == "throttled"
     assert "No such column 'Setia_Clv__c'" in receipt.detail
-    assert "create the field as docs/outreach.md lists it" in receipt.detail
+    assert "create the field as docs/channels.md lists it" in receipt.detail
 
 
-def test_a_token_that_has_expired_is_named_by_its_variable(organisation: Organisation) -> None:
-    receipt = organisation.send(contact(1), token="old")[0]
-    assert (receipt.verdict, receipt.code) == ("throttled", 401)
-    assert receipt.detail == (
-        "Salesforce says the token in SF_TOKEN has expired; put a fresh one there"
+def test_one_token_is_fetched_and_used_until_it_expires(organisation: Organisation) -> None:
+    with closing(organisation.sender()) as sender:
+        for number in range(2):
+            assert sender.send([contact(number)], NOW)[0].verdict == "delivered"
+        assert organisation.force.tokens == ["token_0"]
+        organisation.force.tokens.append("somebody else's")
+        assert sender.send([contact(3)], NOW)[0].verdict == "delivered"
+    assert organisation.force.tokens[-1] == "token_2"
+    assert len(organisation.force.calls) == 3
+
+
+def test_credentials_that_are_refused_are_named_by_their_variables(
+    organisation: Organisation,
+) -> None:
+    receipt = organisation.send(contact(1), secret="old")[0]
+    assert receipt == Receipt(
+        "throttled",
+        "Salesforce gives no token (status 400, invalid_client: invalid client credentials); "
+        "put valid ones into SF_ID and SF_SECRET",
     )
+
+
+def test_a_fresh_token_that_is_not_taken_is_not_asked_for_for_ever(
+    organisation: Organisation,
+) -> None:
+    organisation.force.accepts = False
+    receipt = organisation.send(contact(1))[0]
+    assert (receipt.verdict, receipt.code) == ("throttled", 401)
+    assert "Session expired or invalid" in receipt.detail
+    assert len(organisation.force.tokens) == 2
 
 
 def test_a_record_type_that_is_not_there_holds_everything_back(organisation: Organisation) -> None:
