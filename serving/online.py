@@ -242,6 +242,11 @@ class OnlineSnapshot:
         )
         return {row[0]: _customer(row) for row in rows}
 
+    @property
+    def has_parquet(self) -> bool:
+        """Whether the list is here as Parquet too; an erasure by the service alone takes it out."""
+        return self._connection.execute("SELECT 1 FROM export").fetchone() is not None
+
     def parquet(self) -> Iterator[bytes]:
         """The at-risk list as a Parquet file, in pieces."""
         with self._connection.blobopen("export", "parquet", 1, readonly=True) as blob:

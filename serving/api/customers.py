@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import anyio.to_thread
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
@@ -11,7 +12,9 @@ from serving.api.document import link
 from serving.api.language import Asked, score_told, spoken, timing_told
 from serving.api.problems import Problem
 from serving.api.schemas import CustomerAnswer
+from serving.database import Database
 from serving.newer import NewerScore
+from serving.outreach.forgotten import forgotten_by
 from serving.served import Served
 
 PREFIX = "/v1/customers/"
@@ -50,13 +53,21 @@ async def get_customer(
     newer = await newer_scores(request, served, [customer_id])
     answer = customer_answer(served, customer_id, newer.get(customer_id), language)
     if answer is None:
-        raise Problem(
-            404,
-            "this customer is not in the last scoring run; only customers eligible at its "
-            "cutoff are scored",
-            slug="unknown-customer",
-        )
+        database: Database = request.app.state.database
+        forgotten = await anyio.to_thread.run_sync(forgotten_by, database)
+        raise _unknown(is_erased=customer_id in forgotten)
     return Response(answer, 200, spoken(language), JSON)
+
+
+def _unknown(*, is_erased: bool) -> Problem:
+    if is_erased:
+        return Problem(404, "this person was erased; nothing is shown of them", slug="erased")
+    return Problem(
+        404,
+        "this customer is not in the last scoring run; only customers eligible at its cutoff are "
+        "scored",
+        slug="unknown-customer",
+    )
 
 
 def customer_answer(
