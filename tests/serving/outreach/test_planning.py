@@ -15,6 +15,7 @@ from features.config import PipelineConfig
 from serving.database import Database
 from serving.outreach import policy
 from serving.outreach.basis import Basis
+from serving.outreach.forgotten import forget_for_good
 from serving.outreach.planning import Planned, PlansCollided, preview_plan, write_plan
 from serving.outreach.programmes import ProgrammeError, find_programme
 from serving.outreach.records import AUDIT, DECISIONS, MESSAGES, PROGRAMMES, SUPPRESSIONS
@@ -284,6 +285,40 @@ def test_a_suppression_of_today_holds_in_the_next_plan(
         one.customer_id: one for one in write_plan(database, shop.config, basis, NOW).plan.decisions
     }
     assert decided[best].reason == "no_consent"
+
+
+def test_who_was_erased_has_no_decision_though_the_scores_still_hold_them(
+    database: Database, shop: Shop, basis: Basis
+) -> None:
+    with database.writing() as connection:
+        forget_for_good(connection, "c_0003", NOW)
+    write_plan(database, shop.config, basis, NOW)
+    decided = {row.customer_id for row in rows_of(database, DECISIONS)}
+    assert decided == {f"c_{place:04}" for place in range(CUSTOMERS)} - {"c_0003"}
+
+
+def test_a_plan_under_way_when_somebody_is_erased_is_computed_again(
+    database: Database, shop: Shop, basis: Basis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from serving.outreach import planning
+
+    monkeypatch.setattr(
+        planning, "take_turn", lambda connection: forget_for_good(connection, "c_0003", NOW)
+    )
+    planned = write_plan(database, shop.config, basis, NOW)
+    assert "c_0003" not in planned.prospects
+    assert "c_0003" not in {row.customer_id for row in rows_of(database, DECISIONS)}
+
+
+def test_both_arms_say_by_what_policy_they_were_chosen(
+    database: Database, shop: Shop, basis: Basis
+) -> None:
+    write_plan(database, config_of(shop, holdout_share=0.3), basis, NOW)
+    rows = rows_of(database, DECISIONS)
+    chosen = Counter((row.arm, row.policy) for row in rows)
+    assert chosen["holdout", "expected_gain"] > 0
+    assert {policy for arm, policy in chosen if arm is None} == {None}
+    assert all(row.reason == row.policy for row in rows if row.arm == "contact")
 
 
 def test_without_a_channel_nothing_is_planned_and_the_error_says_what_to_write(
