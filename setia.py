@@ -12,6 +12,8 @@ from features.config import PipelineConfig, load_config
 from features.windows import cutoff_from
 from setia_keys import app as keys_app
 from setia_options import CONFIG, ConfigFile, Json
+from setia_outcomes import app as outcomes_app
+from setia_outreach import app as outreach_app
 from setia_steps import (
     become_server,
     prove_no_leak,
@@ -40,6 +42,8 @@ app = typer.Typer(
 )
 
 app.add_typer(keys_app, name="keys")
+app.add_typer(outreach_app, name="outreach")
+app.add_typer(outcomes_app, name="outcomes")
 
 CutoffDay = Annotated[
     str | None,

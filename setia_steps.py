@@ -160,12 +160,19 @@ def run_backtests(
 def run_scoring(
     settings: PipelineConfig, cutoff: datetime | None, terminal: Terminal
 ) -> "ScoreRun":
-    """Score every eligible customer and show the head of the at-risk list."""
+    """Score every eligible customer, tell whose risk changed, show the head of the at-risk list."""
+    from serving.after_run import follow_run
     from serving.batch import score_snapshot
+    from serving.database import Database
 
+    now = datetime.now(UTC)
+    database = Database(settings.workspace, settings.operations_url)
     with terminal.progress() as progress:
-        run = score_snapshot(settings, cutoff, datetime.now(UTC), progress)
+        run = score_snapshot(settings, cutoff, now, progress)
+        followed = follow_run(settings.workspace, database, run.scores, now, progress)
+    database.close()
     terminal.at_risk(run)
+    terminal.followed(followed)
     return run
 
 

@@ -1,6 +1,6 @@
 """What the command shows: tables and plain sentences on a terminal, or one JSON document."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from math import isnan
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from features.guess.guess import SourceGuess
     from features.ingest.report import IngestReport
     from features.leakage import ChangedFeature
+    from serving.after_run import Followed
     from serving.batch import ScoreRun
     from serving.scoring import Score
     from training.backtests import BacktestRow
@@ -73,6 +74,22 @@ class Terminal:
     def step(self, title: str) -> None:
         """Print the title of a stage."""
         self._out.print(f"\n[bold cyan]{escape(title)}[/]")
+
+    def table(
+        self,
+        title: str,
+        headings: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        numbers: Collection[int] | None = None,
+    ) -> None:
+        """Print rows under headings; numbers are at the places `numbers`, or all but the first."""
+        numbers = range(1, len(headings)) if numbers is None else numbers
+        table = _table(title)
+        for place, heading in enumerate(headings):
+            table.add_column(heading, justify="right" if place in numbers else "left")
+        for row in rows:
+            table.add_row(*(escape(cell) for cell in row))
+        self._out.print(table)
 
     def error(self, error: Exception, *, ours: bool) -> None:
         """Print a problem on standard error; one that is not `ours` to expect is a bug."""
@@ -223,6 +240,16 @@ class Terminal:
                 "of the list"
             )
         self.say(f"written to {run.folder}: scores.csv, scores.parquet, at_risk.csv")
+
+    def followed(self, followed: "Followed") -> None:
+        """Show whose risk the run changed, where it did."""
+        if followed.at_risk or followed.recovered:
+            self.say(
+                f"since the last run {followed.at_risk:,} customers came into danger and "
+                f"{followed.recovered:,} recovered"
+            )
+        if followed.rescored:
+            self.say(f"{followed.rescored:,} customers have rows newer than the data; scored anew")
 
     def description(self, told: "Description", zone: "ZoneInfo") -> None:
         """Show one feature: its words, its spread and the churn of each part of it."""

@@ -75,7 +75,14 @@ def _grown(source: Path, workspace: Path) -> tuple[list[str], npt.NDArray[np.flo
     place = np.sort(np.arange(CUSTOMERS) % len(scores))
     ids = [f"C{number:07d}" for number in range(CUSTOMERS)]
     many = [replace(scores[i], customer_id=x) for i, x in zip(place.tolist(), ids, strict=True)]
-    said = about_scores(bundle, about.cutoff, CUSTOMERS, about.serving, about.created_at)
+    said = about_scores(
+        bundle,
+        about.cutoff,
+        CUSTOMERS,
+        about.serving,
+        about.created_at,
+        data_until=about.data_until,
+    )
     write_online(workspace / "scores" / FILE, bundle, said, many, X[place])
     mixed = np.random.default_rng(7).permutation(CUSTOMERS)
     return [ids[i] for i in mixed.tolist()], X[place][mixed]

@@ -82,7 +82,14 @@ def _two_versions(source: Path, workspace: Path) -> Callable[[str], None]:
             workspace / "bundle", replace(models, churn=churn[version]), named, "# Card\n"
         )
         scores = score_rows(bundle, list(found), X, about.cutoff, about.serving, explain=False)
-        said = about_scores(bundle, about.cutoff, len(scores), about.serving, datetime.now(UTC))
+        said = about_scores(
+            bundle,
+            about.cutoff,
+            len(scores),
+            about.serving,
+            datetime.now(UTC),
+            data_until=about.data_until,
+        )
         write_online(workspace / "scores" / FILE, bundle, said, scores, X)
 
     return promote

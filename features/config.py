@@ -172,6 +172,8 @@ class ServingConfig(Section):
     language: Literal["en", "id"] = "en"
     stale_after_days: Annotated[int, Field(ge=1)] = 2
     """Scores made longer ago are called stale in every answer."""
+    history_days: Annotated[int, Field(ge=1)] = 90
+    """How long live scores and risk events are kept."""
 
 
 class SparkConfig(Section):

@@ -13,6 +13,8 @@ ChannelName = Literal["phone", "email", "messaging", "chat", "social", "in_perso
 Consent = Literal["email_consent", "sms_consent", "not_needed"]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """Name of an environment variable that holds a secret, read only when something is sent."""
+ApiName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+"""Name of an object or field in Salesforce."""
 
 _CONSENTS: dict[str, Consent] = {"email": "email_consent", "messaging": "sms_consent"}
 
@@ -46,6 +48,7 @@ class EmailEndpoint(Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: str
+    """Address, with a name if you like, to which customers reply; somebody must read it."""
     addresses: Path
     """CSV file with customer_id and email, read when sending and kept nowhere."""
     username: str | None = None
@@ -57,7 +60,7 @@ class HubSpotEndpoint(Section):
 
     kind: Literal["hubspot"]
     token_variable: VariableName
-    id_property: str = "customer_id"
+    id_property: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "customer_id"
     url: str = "https://api.hubapi.com"
 
 
@@ -66,10 +69,12 @@ class SalesforceEndpoint(Section):
 
     kind: Literal["salesforce"]
     url: str
-    """https:// address of your instance."""
-    token_variable: VariableName
-    record: str = "Contact"
-    external_id: str = "Setia_Customer_Id__c"
+    """https://….my.salesforce.com, the address of your organisation."""
+    client_id_variable: VariableName
+    """Environment variable with the consumer key of an app that allows client credentials."""
+    client_secret_variable: VariableName
+    record: ApiName = "Contact"
+    external_id: ApiName = "Setia_Customer_Id__c"
 
 
 Endpoint = Annotated[
@@ -111,7 +116,10 @@ class OutreachConfig(Section):
     """Another name is another programme with a holdout of its own."""
     holdout_share: Annotated[float, Field(gt=0, lt=1)] = 0.05
     assumed_change: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """What contact is assumed to add to the chance of staying, until an uplift model is proven."""
+    """The share of those about to leave whom contact is assumed to keep, until a model is proven.
+
+    So it adds this times the churn probability to a customer's chance of staying.
+    """
     exploration_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
     daily_budget: Annotated[float, Field(ge=0)] = 0.0
     """Most to be spent on messages in a day, in the currency."""
@@ -120,8 +128,11 @@ class OutreachConfig(Section):
     events_to: list[EndpointName] = []
     """Endpoints that are told when a customer comes into danger or out of it."""
     caps: list[CapConfig] = [CapConfig(most=2, days=7), CapConfig(most=4, days=30)]
-    rest_days: Annotated[float, Field(ge=0)] = 3.0
+    rest_days: Annotated[float, Field(ge=1)] = 3.0
+    """At least a day: however often a day is planned, nobody is contacted twice in it."""
     complaint_rest_days: Annotated[float, Field(ge=0)] = 14.0
+    check_in_days: Annotated[float, Field(ge=0)] = 7.0
+    """Within so many days of their first purchase new customers get a check-in; 0 for none."""
     quiet_hours: QuietHoursConfig = QuietHoursConfig()
     send_within_hours: Annotated[float, Field(gt=0, le=168)] = 24.0
     """A message that has not left by then expires."""
@@ -130,6 +141,10 @@ class OutreachConfig(Section):
     """CSV file with customer_id and merged_id: whoever was held out under either stays so."""
     playbooks: Path | None = None
     """Folder with templates that take the place of Setia's own."""
+    company: str | None = None
+    """How messages name the company; the pipeline's name unless given."""
+    unsubscribe: Annotated[str, Field(pattern=r"^(https://|mailto:)[^\s<>]+$")] | None = None
+    """Where a customer objects to messages, as https://example.com/stop?c={customer_id}."""
 
     @model_validator(mode="after")
     def _channels_lead_somewhere(self) -> Self:
@@ -144,6 +159,18 @@ class OutreachConfig(Section):
                 raise ValueError(
                     f"channels.{name}.consent is not set; say which consent a customer must have "
                     "given (email_consent or sms_consent), or not_needed"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _e_mail_is_for_customers(self) -> Self:
+        others = {f"channels.{n}": one.endpoint for n, one in self.channels.items() if n != "email"}
+        others |= {f"events_to.{place}": name for place, name in enumerate(self.events_to)}
+        for where, endpoint in others.items():
+            if isinstance(self.endpoints.get(endpoint), EmailEndpoint):
+                raise ValueError(
+                    f"{where} leads to {endpoint!r}, which writes e-mail to the customer; only "
+                    "channels.email may"
                 )
         return self
 

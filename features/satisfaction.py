@@ -4,7 +4,7 @@ from features.aggregates import Difference, Ratio, Shrunk, of_company
 from features.declare import Feature, Words, over
 from features.surveys import ASKED, answers, invitations
 
-_LOW = {"nps": ("detractor", 6), "csat": ("at_most_two", 2), "ces": ("at_most_three", 3)}
+LOW_SCORES = {"nps": ("detractor", 6), "csat": ("at_most_two", 2), "ces": ("at_most_three", 3)}
 """Kind of survey to the fact that marks a low score, and the highest such score."""
 _UNSENT = "No surveys sent in the last {days} days"
 _UNSENT_ID = "Tidak ada survei dikirim dalam {days} hari terakhir"
@@ -106,7 +106,7 @@ def _after_ticket(kind: str, english: str, indonesian: str) -> list[Feature]:
 
 def _low(kind: str, english: str, indonesian: str) -> Feature:
     """Whether the last answer of one kind was low."""
-    column, most = _LOW[kind]
+    column, most = LOW_SCORES[kind]
     return Feature(
         f"surveys_{kind}_last_is_low",
         answers("last", column, where=f"kind = '{kind}'"),

@@ -19,7 +19,7 @@ from features.spine import eligible_at
 from features.table import catalogue_contract, company_numbers, feature_table
 from serving.at_risk import AtRiskSummary, rank_scores, summarise, write_at_risk
 from serving.history import FILE as HISTORY
-from serving.history import write_history
+from serving.history import last_fact, write_history
 from serving.live import LiveContext, write_live_context
 from serving.online import FILE, about_scores, bundle_digest, write_online
 from serving.scoring import Score, score_rows, write_score_csv, write_scores
@@ -55,7 +55,7 @@ def score_snapshot(
     cutoff = cutoff or snapshot.manifest.watermark
     scores, X = _scored(config, snapshot, bundle, cutoff, progress)
     _write_for_live(config, snapshot, bundle, cutoff)
-    return _write(config, bundle, scores, X, cutoff, now)
+    return _write(config, bundle, scores, X, cutoff, last_fact(snapshot.manifest), now)
 
 
 def _scored(
@@ -149,6 +149,7 @@ def _write(
     scores: list[Score],
     X: Matrix,
     cutoff: datetime,
+    data_until: datetime,
     now: datetime,
 ) -> ScoreRun:
     order = rank_scores(scores)
@@ -157,7 +158,15 @@ def _write(
     currency = bundle.manifest.currency
     write_scores(folder, ranked)
     write_at_risk(folder, ranked, currency)
-    about = about_scores(bundle, cutoff, len(ranked), config.serving, now)
+    about = about_scores(
+        bundle,
+        cutoff,
+        len(ranked),
+        config.serving,
+        now,
+        data_until=data_until,
+        events_to=config.outreach.events_to,
+    )
     write_online(folder / FILE, bundle, about, ranked, ranked_rows)
     summary = summarise(ranked, currency, generated=bundle.manifest.generated)
     return ScoreRun(cutoff, ranked, summary, folder)

@@ -1,48 +1,45 @@
-"""What reached the service since the last scoring run: rows, the scores they led to, and events.
-
-The tables are SQLAlchemy Core on one SQLite file of the workspace.
-"""
+"""What reached the service since the last scoring run: fresh rows and the scores they led to."""
 
 import secrets
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     Column,
     Connection,
     Float,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
-    create_engine,
-    event,
+    func,
     insert,
     select,
 )
 
+from serving.database import METADATA, Database, UtcTime
 from serving.history import Rows, unpacked
-from serving.scoring import Score, score_record, utc_text
+from serving.scoring import Score, score_record
 
-FILE = "fresh.db"
-
-RiskEvent = Literal["customer.at_risk", "customer.recovered"]
-
-METADATA = MetaData()
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+_TURNS = 5_715_467
+"""Names the advisory locks of PostgreSQL by which calls about one customer take turns."""
+_EVERYBODY = 7_365_746_963
+"""Names the one that is shared by calls about a customer and held alone by a scoring run."""
 
 FRESH_ROWS = Table(
     "fresh_rows",
     METADATA,
-    Column("id", Integer, primary_key=True),
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
     Column("customer_id", String(200), nullable=False),
-    Column("received_at", String(32), nullable=False),
+    Column("received_at", UtcTime, nullable=False),
     Column("rows", LargeBinary, nullable=False),
     Index("fresh_rows_by_customer", "customer_id", "received_at"),
 )
@@ -51,137 +48,118 @@ FRESH_ROWS = Table(
 LIVE_SCORES = Table(
     "live_scores",
     METADATA,
-    Column("score_id", String(40), primary_key=True),
+    Column("sequence", _NUMBER, primary_key=True, autoincrement=True),
+    Column("score_id", String(40), nullable=False, unique=True),
     Column("customer_id", String(200), nullable=False),
-    Column("scored_at", String(32), nullable=False),
-    Column("cutoff", String(32), nullable=False),
+    Column("scored_at", UtcTime, nullable=False),
+    Column("cutoff", UtcTime, nullable=False),
     Column("cause", String(200), nullable=False),
     Column("model_version", String(100), nullable=False),
     Column("churn_probability", Float, nullable=False),
-    Column("is_at_risk", Integer, nullable=False),
+    Column("is_at_risk", Boolean, nullable=False),
     Column("record", LargeBinary, nullable=False),
+    Column("timing", LargeBinary, nullable=False),
     Index("live_scores_by_customer", "customer_id", "scored_at"),
+    # A number is never given twice, so that whoever has read up to one misses none after it.
+    sqlite_autoincrement=True,
 )
-"""One row per score that a fresh row led to; `record` is JSON of `score_record`."""
-
-RISK_EVENTS = Table(
-    "risk_events",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("type", String(30), nullable=False),
-    Column("customer_id", String(200), nullable=False),
-    Column("score_id", String(40), nullable=False),
-    Column("at", String(32), nullable=False),
-)
-"""One row each time a customer comes into danger or out of it."""
+"""One row per score that a fresh row led to: JSON of `score_record` and of `score_timings`."""
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How a customer stood when last scored live."""
+class LiveScoreId(NamedTuple):
+    """A kept live score: numbers rise from one to the next, the id is for outside."""
 
-    at: datetime
-    is_at_risk: bool
+    sequence: int
+    score_id: str
 
 
 class FreshStore:
-    """The fresh rows of one workspace; what is committed survives a loss of power."""
+    """The fresh rows and scores in the operations database."""
 
-    def __init__(self, workspace: Path) -> None:
-        """The file is made on first use."""
-        self._engine = create_engine(
-            f"sqlite:///{workspace / FILE}", connect_args={"timeout": 20.0}
-        )
-        event.listen(self._engine, "connect", _on_connect)
-        event.listen(self._engine, "begin", _on_begin)
-        self._is_made = False
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @contextmanager
-    def writing(self) -> Iterator["FreshWriter"]:
-        """One transaction at a time, committed when the block ends without an error."""
-        with self._engine.begin() as connection:
-            if not self._is_made:
-                METADATA.create_all(connection)
-                self._is_made = True
-            yield FreshWriter(connection)
+    def writing(self, customer_id: str) -> Iterator["FreshWriter"]:
+        """A transaction about one customer; another about the same one waits until it ends."""
+        with self._database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                # SQLite has one writer at a time, so there a turn is the transaction itself.
+                turn = func.pg_advisory_xact_lock(_TURNS, _signed(zlib.crc32(customer_id.encode())))
+                connection.execute(select(func.pg_advisory_xact_lock_shared(_EVERYBODY)))
+                connection.execute(select(turn))
+            yield FreshWriter(connection, customer_id)
 
-    def close(self) -> None:
-        """Close every connection that is not in use."""
-        self._engine.dispose()
+    @contextmanager
+    def writing_alone(self) -> Iterator[Connection]:
+        """A transaction about everybody; no other of this store is under way meanwhile."""
+        with self._database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_EVERYBODY)))
+            yield connection
+
+    def ahead(self, since: datetime) -> list[str]:
+        """The customers of whom rows arrived after `since`."""
+        rows = FRESH_ROWS.c
+        late = select(rows.customer_id).where(rows.received_at > since).distinct()
+        with self._database.reading() as connection:
+            return list(connection.scalars(late.order_by(rows.customer_id)))
 
 
 class FreshWriter:
-    """What one transaction reads and writes."""
+    """What one transaction about one customer reads and writes."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, customer_id: str) -> None:
+        self.connection = connection
+        self.customer_id = customer_id
 
-    def add(self, customer_id: str, rows: Mapping[str, Sequence[Any]], now: datetime) -> None:
-        """Keep rows of one customer that arrived `now`."""
+    def add(self, rows: Mapping[str, Sequence[Any]], now: datetime) -> None:
+        """Keep rows of the customer that arrived `now`."""
         values = {
-            "customer_id": customer_id,
-            "received_at": _text(now),
+            "customer_id": self.customer_id,
+            "received_at": now,
             "rows": orjson.dumps(rows),
         }
-        self._connection.execute(insert(FRESH_ROWS).values(values))
+        self.connection.execute(insert(FRESH_ROWS).values(values))
 
-    def rows_since(self, customer_id: str, since: datetime) -> list[Rows]:
+    def rows_since(self, since: datetime) -> list[Rows]:
         """The customer's rows that arrived after `since`, oldest call first."""
         query = (
             select(FRESH_ROWS.c.rows)
-            .where(FRESH_ROWS.c.customer_id == customer_id)
-            .where(FRESH_ROWS.c.received_at > _text(since))
+            .where(FRESH_ROWS.c.customer_id == self.customer_id)
+            .where(FRESH_ROWS.c.received_at > since)
             .order_by(FRESH_ROWS.c.id)
         )
-        return [unpacked(orjson.loads(rows)) for rows in self._connection.scalars(query)]
-
-    def standing(self, customer_id: str) -> Standing | None:
-        """How the customer stood when last scored live; None before the first time."""
-        query = (
-            select(LIVE_SCORES.c.scored_at, LIVE_SCORES.c.is_at_risk)
-            .where(LIVE_SCORES.c.customer_id == customer_id)
-            .order_by(LIVE_SCORES.c.scored_at.desc())
-            .limit(1)
-        )
-        found = self._connection.execute(query).first()
-        return Standing(datetime.fromisoformat(found[0]), bool(found[1])) if found else None
+        return [unpacked(orjson.loads(rows)) for rows in self.connection.scalars(query)]
 
     def record(
-        self, score: Score, cause: str, model_version: str, now: datetime, *, is_at_risk: bool
-    ) -> str:
-        """Keep a score and what caused it; returns its id."""
+        self,
+        score: Score,
+        timing: Mapping[str, Any],
+        cause: str,
+        model_version: str,
+        now: datetime,
+        *,
+        is_at_risk: bool,
+    ) -> LiveScoreId:
+        """Keep a score and what caused it."""
         score_id = f"score_{secrets.token_hex(12)}"
         values = {
             "score_id": score_id,
-            "customer_id": score.customer_id,
-            "scored_at": _text(now),
-            "cutoff": utc_text(score.cutoff),
+            "customer_id": self.customer_id,
+            "scored_at": now,
+            "cutoff": score.cutoff,
             "cause": cause,
             "model_version": model_version,
             "churn_probability": score.churn_probability,
-            "is_at_risk": int(is_at_risk),
-            "record": orjson.dumps(score_record(score)),
+            "is_at_risk": is_at_risk,
+            "record": orjson.dumps(score_record(score, score_id)),
+            "timing": orjson.dumps(timing),
         }
-        self._connection.execute(insert(LIVE_SCORES).values(values))
-        return score_id
-
-    def happened(self, kind: RiskEvent, customer_id: str, score_id: str, now: datetime) -> None:
-        """Keep that the customer came into danger or out of it."""
-        values = {"type": kind, "customer_id": customer_id, "score_id": score_id, "at": _text(now)}
-        self._connection.execute(insert(RISK_EVENTS).values(values))
+        added = insert(LIVE_SCORES).values(values).returning(LIVE_SCORES.c.sequence)
+        return LiveScoreId(self.connection.execute(added).scalar_one(), score_id)
 
 
-def _text(instant: datetime) -> str:
-    """The instant in UTC with microseconds always, so that texts sort as instants do."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _on_connect(connection: Any, _: Any) -> None:
-    # The driver must not begin by itself; IMMEDIATE waits its turn where an upgrade would fail.
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-
-
-def _on_begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _signed(number: int) -> int:
+    """An unsigned 32-bit number as the signed one with the same bits."""
+    return number - (1 << 32) if number >= 1 << 31 else number

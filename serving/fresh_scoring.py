@@ -9,17 +9,20 @@ from typing import Any
 
 import orjson
 
-from features.config import ServingConfig, TableName
+from features.config import TableName
 from features.contracts import TABLES
 from features.live.rows import CustomerRows
 from features.text.reading import with_text_read
 from features.versions import KNOWN_FROM, KNOWN_UNTIL
-from serving.fresh import FreshStore, FreshWriter, RiskEvent, Standing
+from serving.database import Database
+from serving.fresh import FreshStore, FreshWriter, LiveScoreId
 from serving.history import FILE, History, Row, Rows
 from serving.live import GivenRows, LiveScorer, NotEligible
+from serving.newer import NewerScores
 from serving.online import OnlineSnapshot
 from serving.scoring import Score
 from serving.served import NotReady, Served
+from serving.standings import Change, RiskEvent, standing, stands_at_risk, tell
 
 _KEYS: Mapping[TableName, tuple[str, ...]] = {
     "orders": ("order_id", "product_id"),
@@ -30,12 +33,16 @@ _KEYS: Mapping[TableName, tuple[str, ...]] = {
 """By what a row is known again; one without an id, or a survey without its time, is new."""
 
 
+_TAKEN_OVER = "scoring run"
+"""The cause of a score that a run made because fresh rows are newer than its data."""
+
+
 @dataclass(frozen=True)
 class Rescored:
-    """What became of a call: a score with its id, and the event it led to, if any."""
+    """What became of a call: a score as it was kept, and the event it led to, if any."""
 
     score: Score | None
-    score_id: str | None
+    kept: LiveScoreId | None
     event: RiskEvent | None
     not_scored: str | None
     """Why there is no score; the rows are kept all the same."""
@@ -62,9 +69,10 @@ class HistoryShelf:
 class FreshScorer:
     """Takes in fresh rows of one workspace's customers, one call after another."""
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(self, workspace: Path, database: Database, newer: NewerScores) -> None:
         self._histories = HistoryShelf(workspace)
-        self._store = FreshStore(workspace)
+        self._store = FreshStore(database)
+        self._newer = newer
 
     def take_in(
         self,
@@ -73,8 +81,6 @@ class FreshScorer:
         customer_id: str,
         given: GivenRows,
         now: datetime,
-        *,
-        explain: bool,
     ) -> Rescored:
         """Keep the rows, score the customer from all that is known, and keep that too.
 
@@ -84,16 +90,23 @@ class FreshScorer:
         history = self._histories.history()
         admitted = scorer.admit(customer_id, given, now)
         fresh = {name: [with_text_read(row) for row in rows] for name, rows in admitted.items()}
-        serving = served.snapshot.about.serving
-        cutoff = scorer.cutoff(now)
-        with self._store.writing() as writer:
-            writer.add(customer_id, fresh, now)
-            rows = _together(history, writer, customer_id)
-            try:
-                score = scorer.score(customer_id, rows, cutoff, serving, explain=explain)
-            except NotEligible as error:
-                return Rescored(None, None, None, str(error))
-            return _kept(writer, served, score, caused_by(fresh), now)
+        with self._store.writing(customer_id) as writer:
+            writer.add(fresh, now)
+            rows = _together(history, customer_id, writer.rows_since(history.data_until))
+            found = _rescored(writer, served, scorer, rows, caused_by(fresh), now)
+        if found.kept:
+            self._newer.note(customer_id, *found.kept, now)
+        return found
+
+    def take_over(
+        self, served: Served, scorer: LiveScorer, customer_id: str, now: datetime
+    ) -> None:
+        """Score a customer anew whose rows arrived after the data of the newest scoring run."""
+        history = self._histories.history()
+        with self._store.writing(customer_id) as writer:
+            if calls := writer.rows_since(history.data_until):
+                rows = _together(history, customer_id, calls)
+                _rescored(writer, served, scorer, rows, _TAKEN_OVER, now)
 
 
 def caused_by(fresh: CustomerRows) -> str:
@@ -101,10 +114,10 @@ def caused_by(fresh: CustomerRows) -> str:
     return ", ".join(f"{len(rows)} {name}" for name, rows in fresh.items())
 
 
-def _together(history: History, writer: FreshWriter, customer_id: str) -> Rows:
-    """The customer's rows as the last run knew them, with all that arrived since."""
+def _together(history: History, customer_id: str, calls: Sequence[Rows]) -> Rows:
+    """The customer's rows as the last run knew them, with those of the calls since."""
     rows = history.rows(customer_id)
-    for call in writer.rows_since(customer_id, history.data_until):
+    for call in calls:
         for name, fresh in call.items():
             rows[name] = with_fresh(name, rows.get(name, []), fresh)
     return rows
@@ -148,31 +161,36 @@ def _key(table: str, row: Row) -> tuple[Any, ...] | None:
     return None if not key or None in needed else key
 
 
-def _kept(writer: FreshWriter, served: Served, score: Score, cause: str, now: datetime) -> Rescored:
-    serving = served.snapshot.about.serving
-    was = was_at_risk(served.snapshot, writer.standing(score.customer_id), score.customer_id)
-    is_at_risk = stands_at_risk(score.churn_probability, serving, was=was)
-    version = served.snapshot.about.model_version
-    score_id = writer.record(score, cause, version, now, is_at_risk=is_at_risk)
-    event: RiskEvent | None = None
-    if is_at_risk != was:
-        event = "customer.at_risk" if is_at_risk else "customer.recovered"
-        writer.happened(event, score.customer_id, score_id, now)
-    return Rescored(score, score_id, event, None)
+def _rescored(
+    writer: FreshWriter,
+    served: Served,
+    scorer: LiveScorer,
+    rows: Rows,
+    cause: str,
+    now: datetime,
+) -> Rescored:
+    """The score of all the rows, kept with its cause, and where the customer stands by it."""
+    about, customer_id = served.snapshot.about, writer.customer_id
+    try:
+        score, timing = scorer.score_in_time(customer_id, rows, scorer.cutoff(now), about.serving)
+    except NotEligible as error:
+        return Rescored(None, None, None, str(error))
+    was = standing(writer.connection, customer_id)
+    if was is None:
+        was = _was_at_night(served.snapshot, customer_id)
+    stands = stands_at_risk(score.churn_probability, about.serving, was=was)
+    kept = writer.record(score, timing, cause, about.model_version, now, is_at_risk=stands)
+    if stands == was:
+        return Rescored(score, kept, None, None)
+    change = Change(score, kept.score_id, cause, stands)
+    tell(writer.connection, [change], about, now)
+    return Rescored(score, kept, change.event, None)
 
 
-def stands_at_risk(propensity: float, serving: ServingConfig, *, was: bool) -> bool:
-    """Whether a customer is at risk: from `high_risk` on, and until clearly below it again."""
-    return propensity >= serving.high_risk - (serving.recovery_margin if was else 0.0)
-
-
-def was_at_risk(snapshot: OnlineSnapshot, standing: Standing | None, customer_id: str) -> bool:
-    """Whether the customer was at risk when last scored, live or at night."""
-    found, about = snapshot.find(customer_id), snapshot.about
-    if standing and (found is None or standing.at >= about.created_at):
-        return standing.is_at_risk
+def _was_at_night(snapshot: OnlineSnapshot, customer_id: str) -> bool:
+    """Whether the last run's own score of the customer, if it has one, says that they are."""
+    found, serving = snapshot.find(customer_id), snapshot.about.serving
     if found is None:
         return False
     propensity = orjson.loads(found.score)["churn_probability"]
-    before = standing.is_at_risk if standing else False
-    return stands_at_risk(propensity, about.serving, was=before)
+    return stands_at_risk(propensity, serving, was=False)

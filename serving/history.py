@@ -21,7 +21,7 @@ from features.ingest.normalise import literal
 from features.versions import KNOWN_FROM, KNOWN_UNTIL, versions_of
 
 if TYPE_CHECKING:
-    from features.snapshot import Snapshot
+    from features.snapshot import Manifest, Snapshot
 
 FILE = "history.db"
 
@@ -49,7 +49,9 @@ def write_history(path: Path, snapshot: "Snapshot") -> None:
         with closing(sqlite3.connect(fresh)) as connection, connection:
             connection.execute("PRAGMA journal_mode = OFF")
             connection.executescript(_SCHEMA)
-            connection.execute("INSERT INTO about VALUES (?)", (_until(snapshot).isoformat(),))
+            connection.execute(
+                "INSERT INTO about VALUES (?)", (last_fact(snapshot.manifest).isoformat(),)
+            )
             connection.executemany("INSERT INTO customers VALUES (?, ?)", _packed(snapshot))
         fresh.chmod(0o600)
         fresh.replace(path)
@@ -57,10 +59,10 @@ def write_history(path: Path, snapshot: "Snapshot") -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _until(snapshot: "Snapshot") -> datetime:
+def last_fact(manifest: "Manifest") -> datetime:
     """The time of the last fact of all."""
-    tables = snapshot.manifest.tables.values()
-    return max((table.last for table in tables if table.last), default=snapshot.manifest.first)
+    tables = manifest.tables.values()
+    return max((table.last for table in tables if table.last), default=manifest.first)
 
 
 def _packed(snapshot: "Snapshot") -> Iterator[tuple[str, bytes]]:

@@ -19,6 +19,7 @@ from serving.online import bundle_digest
 from serving.scoring import Score, score_rows
 from serving.served import NotReady, Served
 from serving.tables import write_whole
+from serving.when import score_timings
 from training.bundle import Bundle
 
 FILE = "live.json"
@@ -87,11 +88,22 @@ class LiveScorer:
         explain: bool,
     ) -> Score:
         """The customer's score at `cutoff`; NotEligible for one the nightly run would leave out."""
+        X = self._eligible(rows, cutoff)
+        return score_rows(self._bundle, [customer_id], X, cutoff, serving, explain=explain)[0]
+
+    def score_in_time(
+        self, customer_id: str, rows: CustomerRows, cutoff: datetime, serving: ServingConfig
+    ) -> tuple[Score, dict[str, Any]]:
+        """The score with its reasons, and its `score_timings`; NotEligible as for `score`."""
+        X = self._eligible(rows, cutoff)
+        score = score_rows(self._bundle, [customer_id], X, cutoff, serving)[0]
+        return score, score_timings(self._bundle, [score], X, serving.language)[0]
+
+    def _eligible(self, rows: CustomerRows, cutoff: datetime) -> Matrix:
         shape = self.context.shape
         if not is_eligible(History(rows, cutoff, shape.zone), cutoff, shape):
             raise NotEligible(why_not(shape.churn))
-        X = self.features(rows, cutoff)
-        return score_rows(self._bundle, [customer_id], X, cutoff, serving, explain=explain)[0]
+        return self.features(rows, cutoff)
 
 
 class LiveShelf:

@@ -21,6 +21,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from features.config import ServingConfig
 from features.feature_contract import Matrix
+from features.outreach_config import EndpointName
 from serving.at_risk import at_risk_parquet
 from serving.scoring import RiskTier, Score, score_record
 from serving.when import score_timings
@@ -71,10 +72,26 @@ class About(BaseModel):
     currency: str
     generated: bool
     serving: ServingConfig
+    data_until: AwareDatetime
+    """The time of the last fact of the data that the scores were made from."""
+    events_to: tuple[EndpointName, ...]
+    """Endpoints that are told who comes into danger or out of it."""
+
+    @property
+    def known_until(self) -> datetime:
+        """Until when the scores know what happened; a live score made later knows more."""
+        return min(self.data_until, self.cutoff) if self.cutoff else self.data_until
 
 
 def about_scores(
-    bundle: Bundle, cutoff: datetime | None, customers: int, serving: ServingConfig, now: datetime
+    bundle: Bundle,
+    cutoff: datetime | None,
+    customers: int,
+    serving: ServingConfig,
+    now: datetime,
+    *,
+    data_until: datetime,
+    events_to: Sequence[EndpointName] = (),
 ) -> About:
     """What the snapshot of `customers` scores made by `bundle` at `cutoff` says of itself."""
     manifest = bundle.manifest
@@ -89,12 +106,19 @@ def about_scores(
         currency=manifest.currency,
         generated=manifest.generated,
         serving=serving,
+        data_until=data_until,
+        events_to=tuple(events_to),
     )
 
 
 def bundle_digest(bundle: Bundle) -> str:
     """SHA-256 over the digests of the bundle's files: the same exactly when the models are."""
     return hashlib.sha256(orjson.dumps(sorted(bundle.manifest.files.items()))).hexdigest()
+
+
+def nightly_score_id(snapshot_id: str, rank: int) -> str:
+    """The id of the score at place `rank` of a scoring run."""
+    return f"{snapshot_id}_{rank}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +172,7 @@ def _fill(path: Path, bundle: Bundle, about: About, ranked: Sequence[Score], X: 
         parquet = at_risk_parquet(ranked, about.currency)
         connection.execute("INSERT INTO export VALUES (?)", (parquet,))
         connection.executemany("INSERT INTO ranking VALUES (?, ?, ?, ?, ?)", _ranking(ranked))
-        rows = _rows(bundle, about.serving, ranked, X)
+        rows = _rows(bundle, about, ranked, X)
         connection.executemany("INSERT INTO customers VALUES (?, ?, ?, ?)", rows)
 
 
@@ -164,15 +188,16 @@ def _ranking(ranked: Sequence[Score]) -> Iterable[tuple[Any, ...]]:
 
 
 def _rows(
-    bundle: Bundle, serving: ServingConfig, ranked: Sequence[Score], X: Matrix
+    bundle: Bundle, about: About, ranked: Sequence[Score], X: Matrix
 ) -> Iterator[tuple[int, bytes, bytes, bytes]]:
     for start in range(0, len(ranked), _ROWS_AT_ONCE):
         some = slice(start, start + _ROWS_AT_ONCE)
-        timings = score_timings(bundle, ranked[some], X[some], serving.language)
+        timings = score_timings(bundle, ranked[some], X[some], about.serving.language)
         rows = zip(ranked[some], X[some], timings, strict=True)
         for rank, (score, row, timing) in enumerate(rows, start + 1):
             features = np.ascontiguousarray(row, dtype="<f8").tobytes()
-            yield rank, features, orjson.dumps(score_record(score)), orjson.dumps(timing)
+            record = score_record(score, nightly_score_id(about.snapshot_id, rank))
+            yield rank, features, orjson.dumps(record), orjson.dumps(timing)
 
 
 class OnlineSnapshot:

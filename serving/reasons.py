@@ -119,6 +119,9 @@ class Reason:
     """One business theme's part in a customer's risk, told by its strongest feature."""
 
     theme: str
+    feature: str
+    value: float | str | None
+    """The feature's value for the customer; None where it is not known."""
     effect: Effect
     text: str
     actionable: bool
@@ -192,10 +195,9 @@ class Narrator:
         place = max(speakers, key=lambda place: parts[place] * sign)
         feature, effect = self.features[place], _EFFECTS[sign]
         value = _value(self.contract.columns[place], float(row[place]))
-        sentence = feature.sentence(value, self.language, self.currency)
-        text = f"{sentence} ({_EFFECT_WORDS[self.language][effect]})"
+        text = reason_text(feature, value, effect, self.language, self.currency)
         actionable = feature.actionable and _is_told(value, feature.direction)
-        return Reason(theme, effect, text, actionable, total)
+        return Reason(theme, feature.name, value, effect, text, actionable, total)
 
     def _is_belied(self, place: int, row: Vector, sign: int) -> bool:
         """Whether the feature's declared direction says the opposite of `sign` for its value."""
@@ -205,6 +207,18 @@ class Narrator:
         if value == 0 and wanted > 0:
             return True
         return self.typical is not None and self.typical.side(place, value) == -wanted
+
+
+def reason_text(
+    feature: Feature, value: float | str | None, effect: Effect, language: Language, currency: str
+) -> str:
+    """What a reason says: the feature's sentence, and which way it moves the risk."""
+    return f"{feature.sentence(value, language, currency)} ({_EFFECT_WORDS[language][effect]})"
+
+
+def steps() -> list[dict[Language, str]]:
+    """Every next step there is, in every language."""
+    return [*_STEPS.values(), _ASK, _NOTHING]
 
 
 def theme_of(feature: Feature) -> str:

@@ -69,7 +69,8 @@ class Score:
     next_step: str | None = None
 
 
-_RECORDED = [field.name for field in fields(Score) if field.name != "cutoff"]
+_TOLD = ("cutoff", "reasons", "next_step")
+_NUMBERS = [field.name for field in fields(Score) if field.name not in _TOLD]
 
 
 def score_rows(
@@ -150,11 +151,15 @@ def _explained(
         yield replace(score, reasons=told.reasons, next_step=told.next_step)
 
 
-def score_record(score: Score) -> dict[str, Any]:
-    """The score as the API and the online snapshot hold it; the cutoff is said once, beside it."""
-    record: dict[str, Any] = {name: getattr(score, name) for name in _RECORDED}
-    record["reasons"] = [asdict(reason) for reason in score.reasons]
-    return record
+def score_record(score: Score, score_id: str | None = None) -> dict[str, Any]:
+    """The score as the API and the online snapshot hold it; the cutoff is said once, beside it.
+
+    A score that is kept has an id. `live` is filled in where a live score is shown in place of a
+    scoring run's.
+    """
+    record: dict[str, Any] = {name: getattr(score, name) for name in _NUMBERS}
+    told = {"reasons": [asdict(one) for one in score.reasons], "next_step": score.next_step}
+    return {**record, "score_id": score_id, "live": None, **told}
 
 
 def score_row(record: Mapping[str, Any], cutoff: datetime | None) -> dict[str, Any]:

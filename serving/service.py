@@ -17,8 +17,9 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 import bentoml
 
 from serving.api.access_log import start_access_log
-from serving.api.app import admit, create_app, done_once, hot_routes, install, observe
+from serving.api.app import admit, create_app, done_once, hot_answer, install, observe
 from serving.api.guard import Guard
+from serving.api.wire import speak
 
 if TYPE_CHECKING:
     from serving.served import Shelf
@@ -61,8 +62,11 @@ class Setia:
         return self.shelf.is_ready
 
 
-Setia.add_asgi_middleware(  # type: ignore[attr-defined]
-    Guard, observe=partial(observe, app), admit=partial(admit, app)
+_guarded = partial(
+    Guard, observe=partial(observe, app), admit=partial(admit, app), hot=partial(hot_answer, app)
 )
+# Outside of BentoML's own middleware, which costs more than an answer; and inside of it, so that
+# nothing is open under a server that does not take its protocol from here.
+speak(_guarded)
+Setia.add_asgi_middleware(_guarded)  # type: ignore[attr-defined]
 Setia.add_asgi_middleware(done_once, of=app)  # type: ignore[attr-defined]
-Setia.add_asgi_middleware(hot_routes, of=app)  # type: ignore[attr-defined]

@@ -34,15 +34,30 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `path` under another name and rename it: readers see the old file or the new one."""
+def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write `path` under another name and rename it: readers see the old file or the new one.
+
+    Once this returns, the file survives a power cut.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     fresh = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        fresh.chmod(0o644)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.chmod(mode)
         fresh.replace(path)
+        _keep_name(path.parent)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _keep_name(folder: Path) -> None:
+    """Have the disk hold the renaming too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -38,12 +38,12 @@ def score_timings(
     propensity = np.array([score.churn_probability for score in scores])
     curves = _curves(bundle, propensity, X)
     return [
-        {"act_by_meaning": _meaning(bundle, score.act_by, language), "churn_curve": curve}
+        {"act_by_meaning": act_by_meaning(bundle, score.act_by, language), "churn_curve": curve}
         for score, curve in zip(scores, curves, strict=True)
     ]
 
 
-def _meaning(bundle: Bundle, act_by: date | None, language: Language) -> str | None:
+def act_by_meaning(bundle: Bundle, act_by: date | None, language: Language) -> str | None:
     """What the date says, as a sentence without a full stop; None without one."""
     hazard = bundle.models.hazard
     if hazard is None or act_by is None:

@@ -18,9 +18,11 @@ PATIENCE_SECONDS = 90.0
 
 
 class Server:
-    """A started server, told to end when it takes longer than PATIENCE_SECONDS."""
+    """A started server, told to end when it takes longer than `patience` seconds."""
 
-    def __init__(self, command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], folder: Path, settings: Mapping[str, str], patience: float
+    ) -> None:
         self.port = free_port()
         self.log = ""
         self.process = subprocess.Popen(
@@ -35,7 +37,7 @@ class Server:
         # Read all the time, since a server stands still once nobody takes its log.
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._patience = threading.Timer(PATIENCE_SECONDS, self.process.terminate)
+        self._patience = threading.Timer(patience, self.process.terminate)
         self._patience.start()
 
     def until(self, text: str) -> None:
@@ -90,9 +92,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+def running(
+    command: Sequence[str],
+    folder: Path,
+    settings: Mapping[str, str],
+    patience: float = PATIENCE_SECONDS,
+) -> Iterator[Server]:
     """The server once it answers, until the block ends."""
-    server = Server(command, folder, {**settings, "BENTOML_DO_NOT_TRACK": "True"})
+    server = Server(command, folder, {**settings, "BENTOML_DO_NOT_TRACK": "True"}, patience)
     try:
         server.until("Service setia initialized")
         yield server

@@ -66,6 +66,7 @@ _MARK = r"(US\$|[ACSR]\$|\$|€|£|¥|₹|₩|₽|฿|₫|₱|₺|(?i:rp)\.?|RM|
 
 _ISO = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}.*)?"
 _ZONED = r":\d{2}.*(Z|UTC|[+-]\d{2}(:?\d{2})?)$"
+_ZONED_MINUTE = r"([T ]\d{1,2}:\d{2}) ?(Z|UTC|[+-]\d{2}(:?\d{2})?)$"
 _COMPACT = r"(19|20)\d{6}"
 _FIRST_MILLISECONDS = 100_000_000_000
 
@@ -133,10 +134,12 @@ def _formats(date_format: str) -> str:
 
 
 def _iso_time(text: str, zone: str) -> str:
-    # DuckDB's cast also takes words like 'epoch' and two-digit years, so the shape is tested first.
+    # DuckDB's cast takes no zone after minutes, though it does after seconds.
+    seconds = f"regexp_replace({text}, '{_ZONED_MINUTE}', '\\1:00\\2')"
+    # It also takes words like 'epoch' and two-digit years, so the shape is tested first.
     return (
         f"CASE WHEN regexp_matches({text}, '{_ZONED}') AND regexp_full_match({text}, '{_ISO}') "
-        f"THEN TRY_CAST(regexp_replace({text}, ' ([+-]\\d)', '\\1') AS TIMESTAMPTZ) "
+        f"THEN TRY_CAST(regexp_replace({seconds}, ' ([+-]\\d)', '\\1') AS TIMESTAMPTZ) "
         f"WHEN regexp_full_match({text}, '{_ISO}') "
         f"THEN timezone({literal(zone)}, TRY_CAST(replace({text}, ',', '.') AS TIMESTAMP)) "
         f"WHEN regexp_full_match({text}, '{_COMPACT}') "

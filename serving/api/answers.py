@@ -1,16 +1,18 @@
 """What every handler shares: what is served now, and an answer as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+import anyio.to_thread
 import orjson
 from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from serving.api.problems import Problem
+from serving.newer import NewerScore, NewerScores
 from serving.scoring import utc_text
 from serving.served import NotReady, Served, Shelf
 
@@ -29,6 +31,12 @@ def served_now(request: Request) -> Served:
         raise Problem(503, str(error), slug="not-ready") from None
 
 
+def caller(request: Request) -> str:
+    """Who asks, for the audit: the key's id, or `local` while no key exists."""
+    key = request.scope.get("setia.key")
+    return f"key {key.id}" if key else "local"
+
+
 def origin(served: Served, *, cutoff: bool = True) -> dict[str, Any]:
     """The members of `schemas.Origin`; without `cutoff` the features came with the call."""
     about = served.snapshot.about
@@ -41,6 +49,28 @@ def origin(served: Served, *, cutoff: bool = True) -> dict[str, Any]:
         "currency": about.currency,
         "generated": about.generated,
     }
+
+
+def origin_of(newer: NewerScore, served: Served) -> dict[str, Any]:
+    """The members of `schemas.Origin` for an answer that is one live score."""
+    return {
+        **origin(served),
+        "cutoff": utc_text(newer.cutoff),
+        "as_of": utc_text(newer.scored_at),
+        "stale": newer.is_stale,
+        "model_version": newer.model_version,
+    }
+
+
+async def newer_scores(
+    request: Request, served: Served, customer_ids: Collection[str]
+) -> dict[str, NewerScore]:
+    """Those of the customers' live scores that are newer than the scoring run's."""
+    known: NewerScores = request.app.state.newer
+    if not known.any_of(customer_ids):
+        return {}
+    about, now = served.snapshot.about, datetime.now(UTC)
+    return await anyio.to_thread.run_sync(known.find, about, customer_ids, now)
 
 
 def with_origin(known: Mapping[str, Any], rest: bytes) -> bytes:

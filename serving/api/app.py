@@ -2,47 +2,38 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Scope
 
 from serving.api.access_log import log_answer
+from serving.api.document import PATH, DocumentedApi, operation_id
 from serving.api.idempotency import IdempotentApp
-from serving.api.problems import MEDIA_TYPE, ProblemDocument, install_problems
+from serving.api.problems import (
+    Problem,
+    ProblemDocument,
+    install_problems,
+    problem_response,
+    request_id,
+)
 
 if TYPE_CHECKING:
     from serving.api.access import Access
+    from serving.api.hot import HotAnswer, HotAnswers
     from serving.api.metrics import Metrics
+    from serving.newer import NewerScores
     from serving.served import Shelf
+
+_log = logging.getLogger("setia.serving")
 
 REFRESH_SECONDS = 1.0
 """How often the service looks for a newer scoring run or bundle."""
-_SCHEME = {
-    "type": "http",
-    "scheme": "bearer",
-    "description": "An API key with one of the named scopes, as `setia keys create` makes it. "
-    "Not needed on the loopback while no key exists.",
-}
-
-
-class DocumentedApi(FastAPI):
-    """FastAPI whose OpenAPI document gives errors the media type they are sent with."""
-
-    def openapi(self) -> dict[str, Any]:
-        """The OpenAPI 3.1 document."""
-        if self.openapi_schema is None:
-            document = super().openapi()
-            document.setdefault("components", {})["securitySchemes"] = {"apiKey": _SCHEME}
-            for path, methods in document["paths"].items():
-                for method, operation in methods.items():
-                    content = operation["responses"]["default"]["content"]
-                    content[MEDIA_TYPE] = content.pop("application/json")
-                    operation["security"] = _security(method.upper(), path)
-        return super().openapi()
 
 
 def create_app() -> FastAPI:
@@ -55,10 +46,11 @@ def create_app() -> FastAPI:
         title="Setia",
         version="1",
         description="Churn risk, customer lifetime value, reasons and the at-risk list.",
-        openapi_url="/v1/openapi.json",
+        openapi_url=PATH,
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
+        generate_unique_id_function=operation_id,
         responses={"default": {"model": ProblemDocument, "description": "A problem (RFC 9457)"}},
     )
     install_problems(app)
@@ -70,24 +62,40 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
 
     `operations_url` names the PostgreSQL that holds the operations database, if one does.
     """
-    from serving.api import at_risk, customers, events, export, live, models, scores
+    from serving.api import (
+        at_risk,
+        customers,
+        effect,
+        events,
+        export,
+        live,
+        models,
+        outcomes,
+        scores,
+    )
     from serving.api.access import Access
+    from serving.api.hot import HotAnswers
     from serving.api.kept_answers import KeptAnswers
     from serving.api.metrics import Metrics
-    from serving.database import Database
+    from serving.database import Database, DatabaseError
     from serving.fresh_scoring import FreshScorer
     from serving.live import LiveShelf
+    from serving.newer import NewerScores
     from serving.served import Shelf
 
-    for module in (scores, live, events, customers, at_risk, export, models):
+    routed = (scores, live, events, customers, at_risk, export, models, outcomes, effect)
+    for module in routed:
         app.include_router(module.router)
+    app.add_exception_handler(DatabaseError, _on_lost_database)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _index, include_in_schema=False)
     app.state.shelf = shelf = Shelf(workspace)
     app.state.live = LiveShelf(workspace)
-    app.state.fresh = FreshScorer(workspace)
     app.state.metrics = Metrics()
     app.state.database = database = Database(workspace, operations_url)
+    app.state.newer = newer = NewerScores(database)
+    app.state.hot = HotAnswers(lambda: shelf, newer)
+    app.state.fresh = FreshScorer(workspace, database, newer)
     app.state.access = Access(database)
     app.state.kept_answers = KeptAnswers(database)
     refresh(app)
@@ -105,11 +113,10 @@ def done_once(app: ASGIApp, of: FastAPI) -> ASGIApp:
     return IdempotentApp(app, lambda: of.state.kept_answers)
 
 
-def hot_routes(app: ASGIApp, of: FastAPI) -> ASGIApp:
-    """`app` with the hot routes of `of` answered before it, made in the workers only."""
-    from serving.api.hot import HotRoutes
-
-    return HotRoutes(app, lambda: of.state.shelf)
+def hot_answer(app: FastAPI, scope: Scope, body: bytes) -> "HotAnswer | None":
+    """The answer of `app` to a hot request, as `HotAnswers` gives it."""
+    hot: HotAnswers = app.state.hot
+    return hot(scope, body)
 
 
 def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:
@@ -122,10 +129,13 @@ def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:
 def refresh(app: FastAPI) -> None:
     """Take up newer scores and newly made or ended keys; note what is served and what refused."""
     shelf: Shelf = app.state.shelf
+    newer: NewerScores = app.state.newer
     access: Access = app.state.access
     metrics: Metrics = app.state.metrics
     if shelf.refresh():
         metrics.serving(shelf.served)
+    if shelf.is_ready:
+        newer.refresh(shelf.served.snapshot.about, datetime.now(UTC))
     metrics.refused(shelf.refused)
     access.ring.refresh()
     metrics.guarded(required=access.ring.required)
@@ -148,14 +158,6 @@ async def _watch(app: FastAPI) -> None:
         await asyncio.to_thread(refresh, app)
 
 
-def _security(method: str, path: str) -> list[dict[str, list[str]]]:
-    from serving.api.access import OPEN_PATHS, scopes_enough
-
-    if path in OPEN_PATHS:
-        return []
-    return [{"apiKey": [scope]} for scope in sorted(scopes_enough(method, path))]
-
-
 async def _metrics(request: Request) -> Response:
     from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -163,6 +165,12 @@ async def _metrics(request: Request) -> Response:
     return Response(metrics.text(), 200, media_type=CONTENT_TYPE_LATEST)
 
 
+async def _on_lost_database(request: Request, error: Exception) -> Response:
+    _log.error("request %s: %s", request_id(request), error)
+    told = Problem(503, "the operations database cannot be used; nothing was done, try again soon")
+    return problem_response(told, request_id(request))
+
+
 async def _index() -> Response:
     """Shown instead of BentoML's start page, which loads scripts from other sites."""
-    return RedirectResponse("/v1/openapi.json")
+    return RedirectResponse(PATH)

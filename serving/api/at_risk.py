@@ -17,19 +17,41 @@ from serving.api.answers import (
     entity_tag,
     is_known,
     json_answer,
+    newer_scores,
     origin,
     origin_headers,
     served_now,
 )
+from serving.api.document import link
+from serving.api.language import Asked, record_told, spoken
 from serving.api.problems import Problem
 from serving.api.schemas import AtRiskAnswer
 from serving.at_risk import LIST_COLUMNS, list_row
+from serving.newer import NewerScores
 from serving.online import ListFilter, OnlineSnapshot
 from serving.scoring import RiskTier
 from serving.served import Served
 from serving.tables import csv_text
 
 router = APIRouter()
+
+_LINKS = {
+    "next": link(
+        "get_at_risk",
+        "The next page; give the filters of this one with it.",
+        parameters={"cursor": "$response.body#/next_cursor"},
+    ),
+    "customer": link(
+        "get_customer",
+        "All that is known of the first customer of the page.",
+        parameters={"customer_id": "$response.body#/customers/0/customer_id"},
+    ),
+    "scores": link(
+        "post_scores",
+        "The scores of the first customer of the page.",
+        requestBody={"customer_ids": ["$response.body#/customers/0/customer_id"]},
+    ),
+}
 
 
 class FilterQuery(BaseModel):
@@ -52,7 +74,7 @@ class ListQuery(FilterQuery):
     """The query string of the at-risk list."""
 
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
-    cursor: str | None = None
+    cursor: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]+$", max_length=200)] = None
     """`next_cursor` of the page before."""
     format: Literal["json", "csv"] | None = None
     """Overrides the Accept header."""
@@ -61,22 +83,28 @@ class ListQuery(FilterQuery):
 @router.get(
     "/v1/at-risk",
     response_model=AtRiskAnswer,
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "links": _LINKS}},
     tags=["at-risk list"],
 )
 async def get_at_risk(
     request: Request,
     served: Annotated[Served, Depends(served_now)],
     query: Annotated[ListQuery, Query()],
+    language: Asked,
 ) -> Response:
     """A page of the at-risk list; `Accept: text/csv` or `format=csv` gives CSV.
 
     Filters narrow the list: a tier, a smallest value at risk, a smallest churn probability.
+    Order, filters and CSV are the scoring run's; in JSON a newer live score is shown in place of
+    the customer's, with `live` saying so.
     `Link` names the next page in both formats; a page not changed since its `ETag` is a 304.
     """
     snapshot, filters = served.snapshot, query.filters
+    known: NewerScores = request.app.state.newer
     wants_csv = _wants_csv(request, query.format)
-    headers = {"Vary": "Accept", "ETag": entity_tag(served, query, "csv" if wants_csv else "json")}
+    kind = f"csv {language}" if wants_csv else f"json {language} {known.mark}"
+    headers = {**spoken(language), "Vary": "Accept, Accept-Language"}
+    headers["ETag"] = entity_tag(served, query, kind)
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     after = _position(query.cursor, snapshot, filters) if query.cursor else 0
@@ -85,11 +113,23 @@ async def get_at_risk(
     following = _cursor(snapshot, filters, shown[-1][0]) if len(rows) > query.limit else None
     if following:
         headers["Link"] = f'<{_next_url(request.url, following)}>; rel="next"'
+    newer = {} if wants_csv else await _newer(request, served, shown)
+    told = [
+        (rank, record_told(newer.get(record["customer_id"], record), served, language))
+        for rank, record in shown
+    ]
     if wants_csv:
-        return _csv(served, shown, headers)
-    customers = [{"rank": rank, **record} for rank, record in shown]
-    page = {"customers": customers, "next_cursor": following}
-    return json_answer({**origin(served), **page}, headers)
+        return _csv(served, told, headers)
+    page = {"customers": [{"rank": rank, **record} for rank, record in told]}
+    return json_answer({**origin(served), **page, "next_cursor": following}, headers)
+
+
+async def _newer(
+    request: Request, served: Served, shown: list[tuple[int, dict[str, Any]]]
+) -> dict[str, dict[str, Any]]:
+    """The live scores to be shown in place of the run's, as records by customer."""
+    found = await newer_scores(request, served, [record["customer_id"] for _, record in shown])
+    return {customer_id: orjson.loads(one.record) for customer_id, one in found.items()}
 
 
 def _wants_csv(request: Request, chosen: str | None) -> bool:

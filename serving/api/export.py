@@ -7,8 +7,10 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from features.wording import Language
 from serving.api.answers import attachment, entity_tag, is_known, origin_headers, served_now
 from serving.api.at_risk import FilterQuery
+from serving.api.language import Asked, record_told, score_told, spoken
 from serving.api.problems import FieldError, Problem
 from serving.at_risk import LIST_COLUMNS, list_row
 from serving.online import ListFilter, OnlineSnapshot
@@ -41,6 +43,7 @@ async def export_at_risk(
     request: Request,
     served: Annotated[Served, Depends(served_now)],
     query: Annotated[ExportQuery, Query()],
+    asked: Asked,
 ) -> Response:
     """Every customer of the list, of one scoring run from start to end.
 
@@ -51,31 +54,34 @@ async def export_at_risk(
     if kind == "parquet" and query.filters != ListFilter():
         told = FieldError(location="format", detail="take ndjson or csv, or leave the filters out")
         raise Problem(422, "Parquet is the whole list and takes no filters", [told])
-    headers = {"ETag": entity_tag(served, query, kind)}
+    # Parquet is a file that the scoring run wrote, in the configured language alone.
+    language = served.snapshot.about.serving.language if kind == "parquet" else asked
+    headers = spoken(language) | {"ETag": entity_tag(served, query, f"{kind} {language}")}
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     headers |= origin_headers(served) | attachment(f"at_risk.{kind}")
-    parts = {"ndjson": _ndjson, "csv": _csv, "parquet": _parquet}[kind](served, query.filters)
+    parts = {"ndjson": _ndjson, "csv": _csv, "parquet": _parquet}[kind](
+        served, query.filters, language
+    )
     return StreamingResponse(parts, 200, headers, MEDIA[kind])
 
 
-def _ndjson(served: Served, filters: ListFilter) -> Iterator[bytes]:
+def _ndjson(served: Served, filters: ListFilter, language: Language) -> Iterator[bytes]:
     for rows in _blocks(served.snapshot, filters):
-        yield b"".join(b'{"rank":%d,%b\n' % (rank, score[1:]) for rank, score in rows)
+        told = ((rank, score_told(score, served, language)) for rank, score in rows)
+        yield b"".join(b'{"rank":%d,%b\n' % (rank, score[1:]) for rank, score in told)
 
 
-def _csv(served: Served, filters: ListFilter) -> Iterator[bytes]:
+def _csv(served: Served, filters: ListFilter, language: Language) -> Iterator[bytes]:
     about = served.snapshot.about
     yield csv_text(LIST_COLUMNS, ()).encode()
     for rows in _blocks(served.snapshot, filters):
-        lines = (
-            list_row(rank, orjson.loads(score), about.cutoff, about.currency)
-            for rank, score in rows
-        )
+        told = ((rank, record_told(orjson.loads(one), served, language)) for rank, one in rows)
+        lines = (list_row(rank, record, about.cutoff, about.currency) for rank, record in told)
         yield csv_text(LIST_COLUMNS, lines, header=False).encode()
 
 
-def _parquet(served: Served, filters: ListFilter) -> Iterator[bytes]:  # noqa: ARG001
+def _parquet(served: Served, _: ListFilter, __: Language) -> Iterator[bytes]:
     yield from served.snapshot.parquet()
 
 

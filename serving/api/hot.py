@@ -4,11 +4,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pydantic import ValidationError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
+from features.wording import Language
 from serving.api import customers, scores
+from serving.api.language import LANGUAGES, is_asked_otherwise, spoken
 from serving.api.schemas import ScoresRequest
+from serving.newer import NewerScores
 from serving.served import NotReady, Served, Shelf
+
+_LONGEST_BODY = 64 * 1024
+"""A longer one asks for so much that it is worth a thread."""
+
+Headers = list[tuple[bytes, bytes]]
 
 
 class HotRoute(NamedTuple):
@@ -17,77 +25,82 @@ class HotRoute(NamedTuple):
     path: str
 
 
+class HotAnswer(NamedTuple):
+    """The JSON of an answer, and the headers that say its language."""
+
+    body: bytes
+    headers: Headers
+
+
 _CUSTOMER, _SCORES = HotRoute(customers.ROUTE), HotRoute(scores.ROUTE)
+_SPOKEN: dict[Language, Headers] = {
+    language: [(name.lower().encode(), value.encode()) for name, value in spoken(language).items()]
+    for language in LANGUAGES
+}
 
 
-class HotRoutes:
-    """ASGI middleware inside the guard; `shelf` gives what holds the scores.
+class HotAnswers:
+    """Answers to the hot requests; `shelf` gives what holds the scores, `newer` the live ones.
 
-    A request with anything amiss, such as an unknown customer or a body that is not valid, goes
-    on to the application, whose answer says what it is.
+    A request with anything amiss or special is left to the application, whose answer says what
+    it is: an unknown customer, one with a newer live score, parameters, another language, a body
+    that is not valid, an idempotency key.
     """
 
-    def __init__(self, app: ASGIApp, shelf: Callable[[], Shelf]) -> None:
-        self.app = app
+    def __init__(self, shelf: Callable[[], Shelf], newer: NewerScores) -> None:
         self._shelf = shelf
+        self._newer = newer
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] == "http":
-            path, method = scope["path"], scope["method"]
-            if method == "GET" and path.startswith(customers.PREFIX):
-                await self._customer(scope, receive, send)
-                return
-            if method == "POST" and path == scores.ROUTE and _is_json(scope):
-                await self._scores(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+    def __call__(self, scope: Scope, body: bytes) -> HotAnswer | None:
+        """The answer; None when the application is to give it."""
+        path, method = scope["path"], scope["method"]
+        if method == "GET" and path.startswith(customers.PREFIX):
+            return self._customer(scope, path[len(customers.PREFIX) :])
+        if method == "POST" and path == scores.ROUTE and len(body) <= _LONGEST_BODY:
+            return self._scores(scope, body)
+        return None
 
-    async def _customer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        served = self._served()
-        customer_id = scope["path"][len(customers.PREFIX) :]
-        answer = customers.customer_answer(served, customer_id) if served else None
-        if answer is None or "/" in customer_id:
-            await self.app(scope, receive, send)
-        else:
-            await _send(scope, send, _CUSTOMER, answer)
+    def _customer(self, scope: Scope, customer_id: str) -> HotAnswer | None:
+        is_plain = not (scope["query_string"] or "/" in customer_id)
+        served = self._served(scope) if is_plain else None
+        if served is None or self._newer.any_of((customer_id,)):
+            return None
+        scope["route"] = _CUSTOMER
+        language = _own(served)
+        return _told(customers.customer_answer(served, customer_id, None, language), language)
 
-    async def _scores(self, scope: Scope, receive: Receive, send: Send) -> None:
-        message, served = await receive(), self._served()
+    def _scores(self, scope: Scope, body: bytes) -> HotAnswer | None:
+        served = self._served(scope)
+        if served is None or not _is_plain_json(scope):
+            return None
         try:
-            body = ScoresRequest.model_validate_json(message.get("body", b""))
+            asked = ScoresRequest.model_validate_json(body)
         except ValidationError:
-            body = None
-        if body is None or served is None:
-            await self.app(scope, _again(message, receive), send)
-        else:
-            await _send(scope, send, _SCORES, await scores.scores_answer(served, body))
+            return None
+        if self._newer.any_of(asked.customer_ids or ()):
+            return None
+        scope["route"] = _SCORES
+        language = _own(served)
+        return _told(scores.answer_at_once(served, asked, {}, language), language)
 
-    def _served(self) -> Served | None:
+    def _served(self, scope: Scope) -> Served | None:
+        """What answers a request in the language of its scores, if that is the one asked for."""
         try:
-            return self._shelf().served
+            served = self._shelf().served
         except NotReady:
             return None
+        return None if is_asked_otherwise(scope, _own(served)) else served
 
 
-def _is_json(scope: Scope) -> bool:
-    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
-    return len(kinds) == 1 and kinds[0].partition(b";")[0].strip().lower() == b"application/json"
+def _own(served: Served) -> Language:
+    return served.snapshot.about.serving.language
 
 
-def _again(message: Message, receive: Receive) -> Receive:
-    """A `receive` that gives the message once more, then what follows it."""
-    waiting = [message]
-
-    async def replay() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replay
+def _told(body: bytes | None, language: Language) -> HotAnswer | None:
+    return None if body is None else HotAnswer(body, _SPOKEN[language])
 
 
-async def _send(scope: Scope, send: Send, route: HotRoute, body: bytes) -> None:
-    scope["route"] = route
-    size = str(len(body)).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", size)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _is_plain_json(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return kind == b"application/json" and b"idempotency-key" not in headers

@@ -13,8 +13,10 @@ from starlette.responses import Response
 from features.config import TableName
 from features.live.admission import RowFault, RowsRefused
 from features.live.readings import instant
+from features.wording import Language
 from serving.api import schemas
 from serving.api.answers import json_answer, origin, served_now
+from serving.api.language import Asked, record_told, spoken
 from serving.api.live_rows import MOST_ROWS, RowOf
 from serving.api.problems import FieldError, Problem
 from serving.live import GivenRows, LiveScorer, LiveShelf, NotEligible
@@ -84,16 +86,21 @@ class LiveAnswer(schemas.Origin):
 
 @router.post("/v1/scores/live", response_model=LiveAnswer, tags=["scores"])
 async def post_live(
-    request: Request, body: LiveRequest, served: Annotated[Served, Depends(served_now)]
+    request: Request,
+    body: LiveRequest,
+    served: Annotated[Served, Depends(served_now)],
+    language: Asked,
 ) -> Response:
     """Score one customer from rows sent along, as the nightly run would from the same rows.
 
     The cutoff is the end of the local day of `as_of`, so that all of today counts; `as_of` at
     the start of a day is the cutoff itself. Rows at or after the cutoff count for nothing.
     """
-    work = partial(_answer, live_scorer(request, served), served, body, datetime.now(UTC))
+    scorer, now = live_scorer(request, served), datetime.now(UTC)
+    work = partial(_answer, scorer, served, body, language, now)
     is_small = sum(map(len, body.rows.values())) <= _INLINE_ROWS
-    return json_answer(work() if is_small else await anyio.to_thread.run_sync(work))
+    answer = work() if is_small else await anyio.to_thread.run_sync(work)
+    return json_answer(answer, spoken(language))
 
 
 def live_scorer(request: Request, served: Served) -> LiveScorer:
@@ -105,7 +112,9 @@ def live_scorer(request: Request, served: Served) -> LiveScorer:
         raise Problem(503, str(error), slug="not-ready") from None
 
 
-def _answer(scorer: LiveScorer, served: Served, body: LiveRequest, now: datetime) -> dict[str, Any]:
+def _answer(
+    scorer: LiveScorer, served: Served, body: LiveRequest, language: Language, now: datetime
+) -> dict[str, Any]:
     cutoff = scorer.cutoff(_as_of(body.as_of, scorer.context.shape.zone, now))
     try:
         rows = scorer.admit(body.customer_id, body.rows, now)
@@ -120,7 +129,7 @@ def _answer(scorer: LiveScorer, served: Served, body: LiveRequest, now: datetime
         **origin(served),
         "cutoff": utc_text(cutoff),
         "company_cutoff": utc_text(scorer.context.cutoff),
-        "customer": score_record(score),
+        "customer": record_told(score_record(score), served, language),
     }
 
 

@@ -26,11 +26,13 @@ _TITLES = {
     415: "Unsupported media type",
     422: "The request is not valid",
     429: "Too many requests",
+    431: "The request's head is too large",
     500: "Something failed on our side",
     503: "No scores to serve yet",
     504: "The request took too long",
 }
 _DETAILS = {
+    400: "the body cannot be read; send JSON in UTF-8, not compressed",
     404: "nothing is served at this path; GET /v1/openapi.json lists what is",
     405: "this path takes other methods; the Allow header lists them",
     500: "the failure is logged under the request id; send that id when you report it",
@@ -128,7 +130,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 
 def _invalid(errors: Sequence[Any], kind: str) -> Problem:
-    if "json" not in kind and any(error["loc"] == ("body",) for error in errors):
+    if not _is_json(kind) and any(error["loc"] == ("body",) for error in errors):
         return Problem(415, "send the body as application/json")
     broken = [error for error in errors if error["type"] == "json_invalid"]
     if broken:
@@ -136,6 +138,11 @@ def _invalid(errors: Sequence[Any], kind: str) -> Problem:
     listed = [_field_error(error) for error in errors[:20]]
     more = f" (the first {len(listed)} are listed)" if len(errors) > len(listed) else ""
     return Problem(422, f"{len(errors)} part(s) of the request are not valid{more}", listed)
+
+
+def _is_json(kind: str) -> bool:
+    media = kind.partition(";")[0].strip().lower()
+    return media.startswith("application/") and media.endswith(("/json", "+json"))
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:

@@ -4,7 +4,7 @@ import sys
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 _LARGEST = sys.float_info.max
 MOST_CUSTOMERS = 10_000
@@ -38,8 +38,29 @@ class CustomerFeatures(Request):
     features: dict[str, FeatureValue]
 
 
+_ONE_OF_BOTH: dict[str, JsonValue] = {
+    "oneOf": [
+        {
+            "required": ["customer_ids"],
+            "properties": {"customer_ids": {"type": "array"}, "customers": {"type": "null"}},
+        },
+        {
+            "required": ["customers"],
+            "properties": {"customers": {"type": "array"}, "customer_ids": {"type": "null"}},
+            "anyOf": [
+                {"properties": {"customers": {"maxItems": MOST_EXPLAINED}}},
+                {"properties": {"explain": {"const": False}}, "required": ["explain"]},
+            ],
+        },
+    ]
+}
+"""What `ScoresRequest` checks, as the OpenAPI document says it."""
+
+
 class ScoresRequest(Request):
     """Customers to score: known ones by id, or any by their features."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_OF_BOTH)
 
     customer_ids: Annotated[list[CustomerId], Field(max_length=MOST_CUSTOMERS)] | None = None
     customers: Annotated[list[CustomerFeatures], Field(max_length=MOST_CUSTOMERS)] | None = None
@@ -79,10 +100,26 @@ class ReasonAnswer(BaseModel):
     """One business theme's part in the risk."""
 
     theme: str
+    feature: str
+    value: float | str | None
+    """The customer's value of the feature, of which `text` tells; null where it is not known."""
     effect: Literal["raises", "lowers"]
     text: str
     actionable: bool
     log_odds: float
+
+
+class LiveOrigin(BaseModel):
+    """Where a live score comes from, and as of when it holds."""
+
+    cause: str
+    """What arrived and led to it, such as `1 tickets`."""
+    model_version: str
+    cutoff: datetime
+    as_of: datetime
+    """When it was made."""
+    stale: bool
+    """True when that, or the scoring run beneath it, is longer ago than a score may be."""
 
 
 class ScoreAnswer(BaseModel):
@@ -98,6 +135,10 @@ class ScoreAnswer(BaseModel):
     risk_tier: Literal["high", "medium", "low"]
     act_by: date | None
     """The local date by which to act; null when the features came with the call."""
+    score_id: str | None
+    """Null for a score that is not kept: of features or rows that came with the call."""
+    live: LiveOrigin | None
+    """Said where a live score stands in place of the scoring run's, which is older."""
     reasons: list[ReasonAnswer]
     next_step: str | None
 
@@ -137,9 +178,11 @@ class CurvePoint(BaseModel):
     churn_probability: float
 
 
-class CustomerScore(RankedScore):
+class CustomerScore(ScoreAnswer):
     """A score with what it means in time."""
 
+    rank: int | None
+    """Place in the at-risk list; null for a customer whom only a live score knows."""
     act_by_meaning: str | None
     """What the act-by date says, in the language of the scores."""
     churn_curve: list[CurvePoint]
@@ -147,7 +190,7 @@ class CustomerScore(RankedScore):
 
 
 class CustomerAnswer(Origin):
-    """One customer as scored in the last batch."""
+    """One customer by the newest score there is."""
 
     customer: CustomerScore
 

@@ -1,18 +1,23 @@
 """POST /v1/scores: score customers by id or by their features."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated
 
 import anyio.to_thread
 import numpy as np
 import orjson
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from serving.api.answers import JSON, origin, served_now, with_origin
+from features.wording import Language
+from serving.api.answers import JSON, newer_scores, origin, served_now, with_origin
+from serving.api.document import link
 from serving.api.given import encode_given, fault
+from serving.api.language import Asked, score_told, spoken
 from serving.api.schemas import CustomerFeatures, ScoresAnswer, ScoresRequest
+from serving.newer import NewerScore
+from serving.online import nightly_score_id
 from serving.scoring import score_record, score_rows
 from serving.served import Served
 
@@ -27,20 +32,44 @@ _EXPLAINING_COSTS = 100
 _FAILED = b'{"error":'
 _REASONS = b',"reasons":'
 _NO_REASONS = _REASONS + b'[],"next_step":null}'
+_LINKS = {
+    "customer": link(
+        "get_customer",
+        "Churn curve, act-by date and place in the list of the first customer asked about.",
+        parameters={"customer_id": "$response.body#/results/0/customer_id"},
+    )
+}
 
 
-@router.post(ROUTE, response_model=ScoresAnswer, tags=["scores"])
+@router.post(
+    ROUTE, response_model=ScoresAnswer, responses={200: {"links": _LINKS}}, tags=["scores"]
+)
 async def post_scores(
-    body: ScoresRequest, served: Annotated[Served, Depends(served_now)]
+    request: Request,
+    body: ScoresRequest,
+    served: Annotated[Served, Depends(served_now)],
+    language: Asked,
 ) -> Response:
     """Score up to 10,000 customers; one that cannot be scored does not fail the others."""
-    return Response(await scores_answer(served, body), media_type=JSON)
+    ids = [] if body.repredict else body.customer_ids or []
+    newer = await newer_scores(request, served, ids)
+    answer = answer_at_once(served, body, newer, language)
+    if answer is None:
+        work = partial(_answer, served, body, newer, language)
+        answer = await anyio.to_thread.run_sync(work)
+    return Response(answer, 200, spoken(language), JSON)
 
 
-async def scores_answer(served: Served, body: ScoresRequest) -> bytes:
-    """The answer to a valid request; a large one is worked out in a thread."""
-    work = partial(_answer, served, body)
-    return work() if _size(body) <= _INLINE_ROWS else await anyio.to_thread.run_sync(work)
+def answer_at_once(
+    served: Served, body: ScoresRequest, newer: Mapping[str, NewerScore], language: Language
+) -> bytes | None:
+    """The answer to a valid request; None when it is so large that it is worth a thread.
+
+    `newer` holds the live scores to be shown in place of stored ones.
+    """
+    if _size(body) > _INLINE_ROWS:
+        return None
+    return _answer(served, body, newer, language)
 
 
 def _size(body: ScoresRequest) -> int:
@@ -49,23 +78,34 @@ def _size(body: ScoresRequest) -> int:
     return len(body.customers) * (_EXPLAINING_COSTS if body.explain else 1)
 
 
-def _answer(served: Served, body: ScoresRequest) -> bytes:
+def _answer(
+    served: Served, body: ScoresRequest, newer: Mapping[str, NewerScore], language: Language
+) -> bytes:
     if body.customers is not None:
         results = _by_features(served, body.customers, explain=body.explain)
     elif body.repredict:
         results = _predicted_again(served, body.customer_ids or [], explain=body.explain)
     else:
-        results = _stored(served, body.customer_ids or [], explain=body.explain)
+        results = _stored(served, body.customer_ids or [], newer, explain=body.explain)
+    if body.explain and language != served.snapshot.about.serving.language:
+        results = [_in_language(result, served, language) for result in results]
     known = origin(served, cutoff=body.customers is None)
     failed = sum(result.startswith(_FAILED) for result in results)
     counts = f'"scored":{len(results) - failed},"failed":{failed}'.encode()
     return with_origin(known, b'"results":[' + b",".join(results) + b"]," + counts)
 
 
-def _stored(served: Served, ids: Sequence[str], *, explain: bool) -> list[bytes]:
-    found = served.snapshot.find_many(ids)
+def _in_language(result: bytes, served: Served, language: Language) -> bytes:
+    return result if result.startswith(_FAILED) else score_told(result, served, language)
+
+
+def _stored(
+    served: Served, ids: Sequence[str], newer: Mapping[str, NewerScore], *, explain: bool
+) -> list[bytes]:
+    found = {name: known.score for name, known in served.snapshot.find_many(ids).items()}
+    found |= {name: known.record for name, known in newer.items()}
     return [
-        _told(found[customer_id].score, explain=explain)
+        _told(found[customer_id], explain=explain)
         if customer_id in found
         else _unknown(customer_id)
         for customer_id in ids
@@ -88,7 +128,11 @@ def _predicted_again(served: Served, ids: Sequence[str], *, explain: bool) -> li
     X = np.stack([customer.features for customer in found.values()])
     about = served.snapshot.about
     scores = score_rows(served.bundle, list(found), X, about.cutoff, about.serving, explain=False)
-    results = {score.customer_id: orjson.dumps(score_record(score)) for score in scores}
+    ids_of = {name: nightly_score_id(about.snapshot_id, one.rank) for name, one in found.items()}
+    results = {
+        score.customer_id: orjson.dumps(score_record(score, ids_of[score.customer_id]))
+        for score in scores
+    }
     if explain:
         for customer_id, result in results.items():
             _, key, reasons = found[customer_id].score.partition(_REASONS)

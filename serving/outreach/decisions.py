@@ -153,7 +153,10 @@ class Decision:
     reason: Reason
     expected_gain: float | None = None
     """value x change - cost, in the currency; None when no change is known."""
+    arm: Literal["contact", "holdout"] | None = None
+    """Of those in an arm each is contacted, or would be but for the holdout: only they compare."""
     channel: str | None = None
+    """For the held-out of an arm this, step and window are what they would have had."""
     step: str | None = None
     window: SendWindow | None = None
     note: str | None = None

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 LEVEL = 0.95
-_ODD_RATIO = 0.001
+ODD_RATIO = 0.001
 _PRIOR_CUSTOMERS = 1_000.0
 _FEWEST = 30
 
@@ -70,10 +70,17 @@ class Effect:
     difference: float
     low: float
     high: float
-    """A 95 % confidence sequence: all its intervals, on whatever days, hold together."""
-    customers: int
+    """A confidence sequence (95 % unless told): its intervals, on whatever days, hold together."""
+    contacted: int
+    """Customers assigned to contact."""
+    held_out: int
     ratio_p_value: float
     """Anytime-valid p-value that the arms have the share they were drawn with."""
+
+    @property
+    def customers(self) -> int:
+        """Both arms together."""
+        return self.contacted + self.held_out
 
     @property
     def is_sure(self) -> bool:
@@ -83,7 +90,7 @@ class Effect:
     @property
     def is_ratio_odd(self) -> bool:
         """Whether customers leaked from an arm: then no effect should be believed."""
-        return self.ratio_p_value < _ODD_RATIO
+        return self.ratio_p_value < ODD_RATIO
 
     def sentence(self, cost: float, currency: str) -> str:
         """The effect on retention in plain words; `cost` is that of all contacts so far.
@@ -104,7 +111,7 @@ class Effect:
         )
         if self.high < 0:
             return f"Contact drove away {said}; stop it."
-        each = cost / (self.difference * self.customers)
+        each = cost / (self.difference * self.contacted)
         return f"Contact kept {said}; costs {each:,.0f} {currency} per kept customer."
 
     def _needs(self) -> str:
@@ -115,12 +122,14 @@ class Effect:
         return f"an effect of the size seen needs about {_rounded(more):,} more customers"
 
 
-def measure_effect(contacted: Arm, held_out: Arm, share: float, planned: int) -> Effect:
+def measure_effect(
+    contacted: Arm, held_out: Arm, share: float, planned: int, level: float = LEVEL
+) -> Effect:
     """The intention-to-treat effect so far, adjusted by the covariate (CUPED).
 
     `share` is the holdout's, `planned` the number of customers, both arms together, at which the
     interval is to be tightest; both are fixed before the first look. Look as often as you like:
-    with probability 95 % the true effect is in every interval. Nothing is said (an infinite
+    with probability `level` the true effect is in every interval. Nothing is said (an infinite
     interval) below 30 customers in an arm.
 
     Sources: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), "Time-uniform central limit
@@ -131,23 +140,22 @@ def measure_effect(contacted: Arm, held_out: Arm, share: float, planned: int) ->
     """
     if not 0 < share < 1 or planned < 1:
         raise EffectError(f"share {share} must be in (0, 1) and planned {planned} at least 1")
-    arms, total = (contacted, held_out), contacted.customers + held_out.customers
-    ratio = _ratio_p_value(contacted.customers, held_out.customers, share)
-    if min(arm.customers for arm in arms) < _FEWEST:
-        seen = _mean(contacted) - _mean(held_out) if all(arm.customers for arm in arms) else 0.0
-        return Effect(seen, -math.inf, math.inf, total, ratio)
+    arms, counts = (contacted, held_out), (contacted.customers, held_out.customers)
+    ratio = _ratio_p_value(*counts, share)
+    if min(counts) < _FEWEST:
+        seen = _mean(contacted) - _mean(held_out) if all(counts) else 0.0
+        return Effect(seen, -math.inf, math.inf, *counts, ratio)
     slope = _slope(contacted, held_out)
     gap = contacted.before / contacted.customers - held_out.before / held_out.customers
     difference = _mean(contacted) - _mean(held_out) - slope * gap
     error = math.sqrt(sum(_adjusted_variance(arm, slope) / arm.customers for arm in arms))
     # Two arms without any variation prove nothing: nobody has been lost yet.
-    reach = _stretch(total, planned) * error if error > 0 else math.inf
-    return Effect(difference, difference - reach, difference + reach, total, ratio)
+    reach = _stretch(sum(counts), planned, 1 - level) * error if error > 0 else math.inf
+    return Effect(difference, difference - reach, difference + reach, *counts, ratio)
 
 
-def _stretch(customers: int, planned: int) -> float:
-    """By how many standard errors the sequence reaches out; a single look takes 1.96."""
-    alpha = 1 - LEVEL
+def _stretch(customers: int, planned: int, alpha: float) -> float:
+    """By how many standard errors the sequence reaches out; a single look at 5 % takes 1.96."""
     tuned = (-2 * math.log(alpha) + math.log(-2 * math.log(alpha) + 1)) / planned
     grown = customers * tuned + 1
     return math.sqrt(2 * grown / (customers * tuned) * math.log(math.sqrt(grown) / alpha))

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 MessageType = Literal["outreach.contact", "customer.at_risk", "customer.recovered"]
 Verdict = Literal["delivered", "retry", "throttled", "refused", "gone", "unknown"]
+State = Literal["pending", "sending", "delivered", "expired", "suppressed", "dead", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,16 @@ class Sender(Protocol):
 
     most_at_once: int
     """Largest number of messages in one attempt."""
+    in_flight: int
+    """Attempts that may run at the same time; with more than one, `send` is called by threads."""
+    repeatable: bool
+    """Whether the same message, sent again, has no second effect.
+
+    Where it has one, a message whose attempt was cut off is `unknown` and stays so.
+    """
 
     def send(self, messages: Sequence[Message], now: datetime) -> Sequence[Receipt]:
         """One receipt for each message, in order. Never raises for what the endpoint does."""
+
+    def close(self) -> None:
+        """Let go of connections; nothing is sent afterwards."""

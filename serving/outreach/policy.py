@@ -71,10 +71,13 @@ def plan_outreach(candidates: Iterable[Candidate], rules: Rules, day: Day) -> Pl
 
     What protects a person comes first: consent, an open ticket, a recent complaint, rest and
     frequency caps, quiet hours. Then what is known of them: a stale score, do not disturb, an
-    abstaining model, too little gain. The holdout is asked after these, so that those with that
-    reason are comparable to the others who got so far. Of the rest a random slice is explored,
-    be the gain too little or unknown; then incidents are answered, newcomers greeted, and the
-    others contacted by expected gain, for as long as capacity and budget last.
+    abstaining model, too little gain. Of the rest a random slice is explored, be the gain too
+    little or unknown; then incidents are answered, newcomers greeted, and the others contacted
+    by expected gain, for as long as capacity and budget last.
+
+    The held-out take part in all of it but use nothing up. Places go one by one and nobody's
+    place depends on those after, so a held-out customer is in arm `holdout` exactly when they
+    would have been contacted had the draw left them in: the arms differ by the draw alone.
 
     Raises PolicyError for a customer given twice, a time without a zone or a value that is none.
     """
@@ -121,8 +124,6 @@ def _judged(
     draw = keyed_fraction(day.key, purpose, candidate.customer_id)
     one = _Ready(candidate, free, window, draw)
     unwise = _unwise(one, rules, day.now) if candidate.occasion == "risk" else None
-    if candidate.held_out:
-        return _suppressed(candidate, unwise or "holdout", one.gain(free[0]))
     if unwise in (None, "below_value", "model_abstains"):
         return one
     return _suppressed(candidate, unwise, one.gain(free[0]))
@@ -190,9 +191,9 @@ def _explore(ready: Sequence[_Ready], slice_of: _Room, room: _Room) -> dict[str,
     for one in sorted(pool, key=lambda each: (each.draw, each.candidate.customer_id)):
         channel = next((each for each in one.channels if not slice_of.refuses(each)), None)
         if channel is not None:
-            slice_of.take(channel)
-            room.take(channel)
-            explored[one.candidate.customer_id] = _contacted(one, channel, "exploration")
+            explored[one.candidate.customer_id] = _placed(
+                one, channel, "exploration", (slice_of, room)
+            )
     return explored
 
 
@@ -209,8 +210,7 @@ def _ranked(waiting: Sequence[_Ready], room: _Room) -> dict[str, Decision]:
         gain = one.gain(channel)
         reason = _too_little(one, gain, place) or room.refuses(channel)
         if reason is None:
-            room.take(channel)
-            decided[name] = _contacted(one, channel, "expected_gain")
+            decided[name] = _placed(one, channel, "expected_gain", (room,))
         elif reason == "over_capacity" and place + 1 < len(one.channels):
             heapq.heappush(options, _option(one, place + 1))
         else:
@@ -234,12 +234,18 @@ def _option(one: _Ready, place: int) -> tuple[int, float, float, str, int]:
     return (_TIERS[candidate.occasion], -(gain or 0.0), one.draw, candidate.customer_id, place)
 
 
-def _contacted(one: _Ready, channel: Channel, reason: Reason) -> Decision:
+def _placed(one: _Ready, channel: Channel, reason: Reason, rooms: Iterable[_Room]) -> Decision:
+    """Contact by `channel`, which takes a place in the rooms; a held-out customer takes none."""
+    held_out = one.candidate.held_out
+    if not held_out:
+        for room in rooms:
+            room.take(channel)
     return Decision(
         customer_id=one.candidate.customer_id,
-        action="contact",
-        reason=reason,
+        action="suppress" if held_out else "contact",
+        reason="holdout" if held_out else reason,
         expected_gain=one.gain(channel),
+        arm="holdout" if held_out else "contact",
         channel=channel.name,
         step=STEPS[one.candidate.occasion],
         window=one.window,
@@ -249,7 +255,8 @@ def _contacted(one: _Ready, channel: Channel, reason: Reason) -> Decision:
 def _suppressed(candidate: Candidate, reason: Reason, gain: float | None = None) -> Decision:
     note = None
     if reason == "open_ticket":
-        note = f"ticket {candidate.open_ticket}: this customer may leave; solve it before we sell"
+        ask = "apologise first" if candidate.occasion == "incident" else "solve it before we sell"
+        note = f"ticket {candidate.open_ticket}: this customer may leave; {ask}"
     return Decision(candidate.customer_id, "suppress", reason, gain, note=note)
 
 

@@ -12,11 +12,13 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 from serving.database import METADATA, UtcTime
 
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
+_IN_ARM = text("arm IS NOT NULL")
 
 PROGRAMMES = Table(
     "programmes",
@@ -54,6 +56,7 @@ DECISIONS = Table(
     Column("churn_probability", Float),
     Column("risk_tier", String(10)),
     Column("segment", String(100)),
+    Column("timezone", String(60)),
     Column("before", Float),
     Column("score_id", String(60)),
     Column("model_version", String(100)),
@@ -61,11 +64,13 @@ DECISIONS = Table(
     Column("window_closes", UtcTime),
     Column("note", String(500)),
     Index("decisions_by_customer", "programme", "customer_id", "decided_at"),
+    Index("decisions_in_arms", "decided_at", sqlite_where=_IN_ARM, postgresql_where=_IN_ARM),
 )
 """One row per customer considered by a plan.
 
 `arm` is `contact` or `holdout` for those whom the plan would contact but for the holdout, who
 alone are compared; `before` is the covariate known before: contribution over the last horizon.
+A held-out customer in an arm has the channel, step and window that they would have had.
 """
 
 MESSAGES = Table(
@@ -89,7 +94,9 @@ MESSAGES = Table(
     Column("settled_at", UtcTime),
     Column("detail", String(500)),
     Index("messages_due", "endpoint", "state", "next_at"),
-    Index("messages_by_customer", "customer_id", "created_at"),
+    Index("messages_expiring", "endpoint", "state", "not_after"),
+    Index("messages_by_customer", "customer_id", "endpoint", "state"),
+    Index("messages_by_decision", "decision_id"),
 )
 """The outbox: one row per message, written in the transaction of what it tells of.
 
@@ -133,7 +140,7 @@ OUTCOMES = Table(
     Column("decision_id", String(40)),
     Column("source", String(20), nullable=False),
     Column("received_at", UtcTime, nullable=False),
-    UniqueConstraint("customer_id", "kind", "occurred_at", name="outcomes_once"),
+    UniqueConstraint("customer_id", "kind", "occurred_at", "decision_id", name="outcomes_once"),
 )
 """One row per thing that a customer did, or that became of them, after a decision."""
 
@@ -158,3 +165,19 @@ AUDIT = Table(
     Column("detail", JSON, nullable=False),
 )
 """One row per act: a plan written, messages replayed, an endpoint disabled, outcomes taken in."""
+
+FORGOTTEN = Table(
+    "forgotten",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+)
+"""One row per person who was erased: a keyed hash of the id, by which they stay left alone."""
+
+SECRETS = Table(
+    "secrets",
+    METADATA,
+    Column("name", String(30), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+"""Random keys made on first use: `forgotten` hashes the ids of those who were erased."""

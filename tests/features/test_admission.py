@@ -14,7 +14,7 @@ import pytest
 
 from features.config import ChurnConfig
 from features.contracts import TABLES
-from features.ingest.normalise import choice_of, choice_value, cleaned, cleaned_text
+from features.ingest.normalise import choice_of, choice_value, cleaned, cleaned_text, time_value
 from features.live.admission import Admission, RowsRefused
 from features.live.eligible import is_eligible
 from features.live.readings import instant
@@ -187,6 +187,20 @@ def test_a_wall_time_is_the_instant_the_engine_takes_it_for(day: str, zone: str,
         query = "SELECT epoch_us(timezone(?, CAST(? AS TIMESTAMP)))"
         (microseconds,) = connection.execute(query, [zone, text]).fetchall()[0]
     assert instant(text, ZoneInfo(zone)) == datetime.fromtimestamp(microseconds / 1e6, UTC)
+
+
+@pytest.mark.parametrize("seconds", ["", ":00", ":30.5"])
+@pytest.mark.parametrize("clock", ["2026-01-01T10:05", "2026-01-01 23:59"])
+@pytest.mark.parametrize("offset", ["", "Z", "+07:00", "+0700", "+07", "-03:30"])
+def test_an_iso_time_is_the_instant_that_ingest_reads(
+    clock: str, seconds: str, offset: str
+) -> None:
+    text = f"{clock}{seconds}{offset}"
+    with duckdb.connect() as connection:
+        query = f"SELECT epoch_us({time_value('t', 'Asia/Jakarta', None)}) FROM (SELECT ? AS t)"
+        (microseconds,) = connection.execute(query, [text]).fetchall()[0]
+    found = instant(text, ZoneInfo("Asia/Jakarta"))
+    assert found == datetime.fromtimestamp(microseconds / 1e6, UTC)
 
 
 def test_missing_words_and_choices_are_those_of_ingest() -> None:

@@ -12,6 +12,7 @@ from features.company.generate import generate_company
 from features.config import PipelineConfig, load_config
 from features.feature_contract import FeatureColumn, FeatureContract
 from features.ingest.run import ingest
+from features.outreach_config import OutreachConfig
 from features.snapshot import open_snapshot
 from features.table import catalogue_contract
 from serving.batch import ScoreRun, score_snapshot
@@ -39,9 +40,12 @@ class LiveCompany:
         return {**body, **members}
 
 
-def score_live_company(folder: Path, customers: int, days: int = 400) -> LiveCompany:
+def score_live_company(
+    folder: Path, customers: int, days: int = 400, outreach: OutreachConfig | None = None
+) -> LiveCompany:
     """Generate a company, read it, and score it at the end of its data."""
     config = load_config(generate_company(folder, customers, days=days).config)
+    config = config.model_copy(update={"outreach": outreach or config.outreach})
     ingest(config)
     snapshot = open_snapshot(config.workspace / "snapshots")
     contract = _with_categories(catalogue_contract(snapshot))

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from features.config import ServingConfig
 from features.feature_contract import FeatureColumn, FeatureContract
-from serving.api.app import admit, create_app, done_once, hot_routes, install, observe, refresh
+from serving.api.app import admit, create_app, done_once, hot_answer, install, observe, refresh
 from serving.api.guard import Guard
 from serving.at_risk import rank_scores
 from serving.online import about_scores, write_online
@@ -70,10 +70,23 @@ def score_company(
     return company
 
 
-def publish(company: Company, now: datetime = NOW) -> None:
+def publish(
+    company: Company,
+    now: datetime = NOW,
+    data_until: datetime | None = None,
+    events_to: tuple[str, ...] = (),
+) -> None:
     """Write the company's online snapshot as a scoring run at `now` does."""
     order = rank_scores(company.scores)
-    about = about_scores(company.bundle, CUTOFF, len(order), company.serving, now)
+    about = about_scores(
+        company.bundle,
+        CUTOFF,
+        len(order),
+        company.serving,
+        now,
+        data_until=data_until or now,
+        events_to=events_to,
+    )
     ranked = [company.scores[place] for place in order]
     path = company.workspace / "scores" / "online.db"
     write_online(path, company.bundle, about, ranked, company.X[order])
@@ -85,9 +98,9 @@ class Api:
     def __init__(self, workspace: Path, *, hot: bool = True) -> None:
         self.app: FastAPI = create_app()
         self.shelf = install(self.app, workspace)
-        routes = hot_routes(self.app, of=self.app) if hot else self.app
-        inner = done_once(routes, of=self.app)
-        guarded = Guard(inner, partial(observe, self.app), partial(admit, self.app))
+        answers = partial(hot_answer, self.app) if hot else lambda *_: None
+        inner = done_once(self.app, of=self.app)
+        guarded = Guard(inner, partial(observe, self.app), partial(admit, self.app), answers)
         self._transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
 
     def refresh(self) -> None:

@@ -13,9 +13,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, insert, select, text
 
+from serving import fresh, standings  # noqa: F401 - their tables are compared too
 from serving.database import METADATA, RATE_BUCKETS, REVISION, Database, DatabaseError
 from serving.keys import list_keys
-from serving.outreach import records  # noqa: F401 - its tables are compared too
+from serving.outreach import records  # noqa: F401 - as are its
 from tests.serving.operations import NOW, YEAR, Place, new_key
 
 MIGRATIONS = Path(__file__).parents[2] / "serving" / "migrations"

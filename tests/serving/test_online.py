@@ -29,7 +29,8 @@ def test_every_customer_is_found_with_its_features_and_score_to_the_bit(
         found = snapshot.find(score.customer_id)
         assert found is not None
         assert found.features.tobytes() == np.ascontiguousarray(row).tobytes()
-        assert orjson.loads(found.score) == orjson.loads(orjson.dumps(score_record(score)))
+        record = score_record(score, f"snap_20260102T030405000000_{found.rank}")
+        assert orjson.loads(found.score) == orjson.loads(orjson.dumps(record))
 
 
 def test_an_unknown_customer_is_not_found(snapshot: OnlineSnapshot) -> None:

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.running_server import Server, running
+from tests.running_server import PATIENCE_SECONDS, Server, running
 from tests.serving.scored_company import Company
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @contextmanager
-def serving(workspace: Path, home: Path) -> Iterator[Server]:
+def serving(workspace: Path, home: Path, patience: float = PATIENCE_SECONDS) -> Iterator[Server]:
     command = [sys.executable, "-m", "bentoml", "serve", "serving.service:Setia"]
     settings = {"SETIA_WORKSPACE": str(workspace), "BENTOML_HOME": str(home)}
-    with running(command, REPOSITORY, settings) as server:
+    with running(command, REPOSITORY, settings, patience) as server:
         yield server
 
 

@@ -1,6 +1,6 @@
 """Fitting an ensemble: each family cross-fitted by customer, weighted by stacking, and refitted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,6 +72,8 @@ def fit_ensemble(
     crossed = {name: FITS[name].cross_fit(sample, fold, training) for name in names}
     scores = np.column_stack([found.raw_score for found in crossed.values()])
     weights = _weights(scores, sample.target, examples.objective)
+    if forecast and examples.objective == "tweedie":
+        weights = _steadied(weights, names)
     few = len(np.unique(customer_id)) < _FEW_CUSTOMERS
     if forecast and few and not _surely_better(scores, weights, sample):
         weights = np.eye(len(names))[names.index("btyd")]
@@ -147,6 +149,16 @@ def _weights(scores: Vector, target: Vector, objective: Objective) -> Vector:
         weights = weights / weights.sum()
     kept = np.where(weights < 0.01, 0.0, weights)
     return np.asarray(kept / kept.sum())
+
+
+def _steadied(weights: Vector, names: Sequence[str]) -> Vector:
+    """The weights half-way to the trees on BTYD alone, for money.
+
+    Stacking follows the deviance, which a few large customers hardly move; on them the other
+    families go astray in squared error, and trees that start from BTYD did not on any data tried.
+    """
+    safest = np.eye(len(names))[names.index("trees_on_btyd")]
+    return np.asarray((weights + safest) / 2.0)
 
 
 def _means(scores: Vector, objective: Objective) -> Vector:

@@ -1,4 +1,4 @@
-"""Fresh rows and scores, outreach decisions, messages with their attempts, outcomes, audit."""
+"""Fresh rows and scores, who is at risk, decisions, messages with their attempts, outcomes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,9 +13,11 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 def upgrade() -> None:
     """Create the tables."""
     _fresh()
+    _standings()
     _decisions()
     _messages()
     _outcomes()
+    _forgotten()
 
 
 def _fresh() -> None:
@@ -29,7 +31,8 @@ def _fresh() -> None:
     op.create_index("fresh_rows_by_customer", "fresh_rows", ["customer_id", "received_at"])
     op.create_table(
         "live_scores",
-        sa.Column("score_id", sa.String(40), primary_key=True),
+        sa.Column("sequence", _NUMBER, primary_key=True, autoincrement=True),
+        sa.Column("score_id", sa.String(40), nullable=False, unique=True),
         sa.Column("customer_id", sa.String(200), nullable=False),
         sa.Column("scored_at", _TIME, nullable=False),
         sa.Column("cutoff", _TIME, nullable=False),
@@ -38,16 +41,37 @@ def _fresh() -> None:
         sa.Column("churn_probability", sa.Float, nullable=False),
         sa.Column("is_at_risk", sa.Boolean, nullable=False),
         sa.Column("record", sa.LargeBinary, nullable=False),
+        sa.Column("timing", sa.LargeBinary, nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_index("live_scores_by_customer", "live_scores", ["customer_id", "scored_at"])
+
+
+def _standings() -> None:
+    op.create_table(
+        "standings",
+        sa.Column("customer_id", sa.String(200), primary_key=True),
+        sa.Column("is_at_risk", sa.Boolean, nullable=False),
+        sa.Column("since", _TIME, nullable=False),
+    )
+    op.create_table(
+        "scoring_runs",
+        sa.Column("snapshot_id", sa.String(40), primary_key=True),
+        sa.Column("created_at", _TIME, nullable=False),
+        sa.Column("cutoff", _TIME),
+        sa.Column("data_until", _TIME, nullable=False),
+        sa.Column("customers", sa.Integer, nullable=False),
+        sa.Column("model_version", sa.String(100), nullable=False),
+    )
     op.create_table(
         "risk_events",
         sa.Column("id", _NUMBER, primary_key=True, autoincrement=True),
         sa.Column("type", sa.String(30), nullable=False),
         sa.Column("customer_id", sa.String(200), nullable=False),
-        sa.Column("score_id", sa.String(40), nullable=False),
+        sa.Column("score_id", sa.String(60), nullable=False),
         sa.Column("at", _TIME, nullable=False),
     )
+    op.create_index("risk_events_by_customer", "risk_events", ["customer_id", "at"])
 
 
 def _decisions() -> None:
@@ -80,6 +104,7 @@ def _decisions() -> None:
         sa.Column("churn_probability", sa.Float),
         sa.Column("risk_tier", sa.String(10)),
         sa.Column("segment", sa.String(100)),
+        sa.Column("timezone", sa.String(60)),
         sa.Column("before", sa.Float),
         sa.Column("score_id", sa.String(60)),
         sa.Column("model_version", sa.String(100)),
@@ -89,6 +114,14 @@ def _decisions() -> None:
     )
     columns = ["programme", "customer_id", "decided_at"]
     op.create_index("decisions_by_customer", "decisions", columns)
+    in_arms = sa.text("arm IS NOT NULL")
+    op.create_index(
+        "decisions_in_arms",
+        "decisions",
+        ["decided_at"],
+        sqlite_where=in_arms,
+        postgresql_where=in_arms,
+    )
     op.create_table(
         "suppressions",
         sa.Column("customer_id", sa.String(200), primary_key=True),
@@ -120,7 +153,9 @@ def _messages() -> None:
         sa.Column("detail", sa.String(500)),
     )
     op.create_index("messages_due", "messages", ["endpoint", "state", "next_at"])
-    op.create_index("messages_by_customer", "messages", ["customer_id", "created_at"])
+    op.create_index("messages_expiring", "messages", ["endpoint", "state", "not_after"])
+    op.create_index("messages_by_customer", "messages", ["customer_id", "endpoint", "state"])
+    op.create_index("messages_by_decision", "messages", ["decision_id"])
     op.create_table(
         "attempts",
         sa.Column("id", _NUMBER, primary_key=True, autoincrement=True),
@@ -159,7 +194,9 @@ def _outcomes() -> None:
         sa.Column("decision_id", sa.String(40)),
         sa.Column("source", sa.String(20), nullable=False),
         sa.Column("received_at", _TIME, nullable=False),
-        sa.UniqueConstraint("customer_id", "kind", "occurred_at", name="outcomes_once"),
+        sa.UniqueConstraint(
+            "customer_id", "kind", "occurred_at", "decision_id", name="outcomes_once"
+        ),
     )
     op.create_table(
         "audit",
@@ -169,4 +206,17 @@ def _outcomes() -> None:
         sa.Column("action", sa.String(40), nullable=False),
         sa.Column("subject", sa.String(200), nullable=False),
         sa.Column("detail", sa.JSON, nullable=False),
+    )
+
+
+def _forgotten() -> None:
+    op.create_table(
+        "forgotten",
+        sa.Column("digest", sa.String(64), primary_key=True),
+        sa.Column("at", _TIME, nullable=False),
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("name", sa.String(30), primary_key=True),
+        sa.Column("value", sa.LargeBinary, nullable=False),
     )

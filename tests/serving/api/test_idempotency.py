@@ -30,7 +30,7 @@ class Ledger(Api):
         self.done = 0
         self.statuses: list[int] = []
         keyed = [Depends(idempotency_key)]
-        self.app.add_api_route("/v1/outcomes", self._write, methods=["POST"], dependencies=keyed)
+        self.app.add_api_route("/v1/ledger", self._write, methods=["POST"], dependencies=keyed)
 
     async def _write(self, body: dict[str, Any]) -> Response:
         self.done += 1
@@ -38,11 +38,11 @@ class Ledger(Api):
         status = self.statuses.pop() if self.statuses else 201
         if status == 500:
             raise RuntimeError("of the inside")
-        return JSONResponse({"done": self.done, **body}, status, {"Location": "/v1/outcomes/1"})
+        return JSONResponse({"done": self.done, **body}, status, {"Location": "/v1/ledger/1"})
 
     def write(self, key: str | None, body: object, **headers: str) -> httpx.Response:
         given = {"idempotency-key": key} if key is not None else {}
-        return self.post("/v1/outcomes", json=body, headers={**given, **headers})
+        return self.post("/v1/ledger", json=body, headers={**given, **headers})
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_a_write_without_a_key_is_refused_and_one_that_reads_needs_none(ledger: 
 @pytest.mark.parametrize("key", ["", '""', "a b", "é", "x" * 256, 'a"b', "\t"])
 def test_what_cannot_be_a_key_is_refused(ledger: Ledger, key: str) -> None:
     headers = {"idempotency-key": key.encode()}
-    answer = ledger.post("/v1/outcomes", json={}, headers=headers)
+    answer = ledger.post("/v1/ledger", json={}, headers=headers)
     problem(answer, 400, "idempotency-key-invalid")
     assert ledger.done == 0
 
@@ -103,7 +103,7 @@ def test_a_key_is_the_same_with_and_without_the_quotes_of_the_draft(ledger: Ledg
 def test_the_same_key_with_another_request_is_refused(ledger: Ledger) -> None:
     ledger.write("k-1", {"order": 7})
     problem(ledger.write("k-1", {"order": 8}), 422, "idempotency-key-reused")
-    other = ledger.post("/v1/outcomes?x=1", json={"order": 7}, headers={"idempotency-key": "k-1"})
+    other = ledger.post("/v1/ledger?x=1", json={"order": 7}, headers={"idempotency-key": "k-1"})
     problem(other, 422, "idempotency-key-reused")
     assert ledger.done == 1
 
@@ -111,7 +111,7 @@ def test_the_same_key_with_another_request_is_refused(ledger: Ledger) -> None:
 def test_while_the_first_is_running_the_second_waits_its_turn(ledger: Ledger) -> None:
     async def together() -> list[httpx.Response]:
         options = {"json": {"order": 7}, "headers": {"idempotency-key": "k-1"}}
-        asked = [ledger._send("POST", "/v1/outcomes", options) for _ in range(8)]
+        asked = [ledger._send("POST", "/v1/ledger", options) for _ in range(8)]
         return await asyncio.gather(*asked)
 
     answers = asyncio.run(together())

@@ -99,14 +99,14 @@ def test_the_sample_ratio_check_finds_a_leak_and_spares_fair_draws() -> None:
 
 
 def test_the_sentence_says_what_was_kept_and_at_what_price() -> None:
-    found = Effect(0.031, 0.012, 0.050, 10_000, 1.0)
+    found = Effect(0.031, 0.012, 0.050, 10_000, 500, 1.0)
     assert found.sentence(6_200, "EUR") == (
         "Contact kept 31 of 1,000, 95 % interval 12 to 50; costs 20 EUR per kept customer."
     )
 
 
 def test_the_sentence_says_when_contact_does_harm() -> None:
-    found = Effect(-0.031, -0.050, -0.012, 10_000, 1.0)
+    found = Effect(-0.031, -0.050, -0.012, 10_000, 500, 1.0)
     assert found.sentence(1, "EUR") == (
         "Contact drove away 31 of 1,000, 95 % interval 12 to 50; stop it."
     )
@@ -114,7 +114,7 @@ def test_the_sentence_says_when_contact_does_harm() -> None:
 
 def test_the_sentence_says_how_many_more_are_needed() -> None:
     """Half-width 0.02 at 10,000 for a difference of 0.01: four times as many, so 30,000 more."""
-    found = Effect(0.01, -0.01, 0.03, 10_000, 1.0)
+    found = Effect(0.01, -0.01, 0.03, 9_500, 500, 1.0)
     assert found.sentence(1, "EUR") == (
         "Nothing can be said yet; an effect of the size seen needs about 30,000 more customers."
     )

@@ -106,6 +106,11 @@ def test_few_customers_whose_churn_hangs_on_other_things_get_every_family() -> N
     assert set(found.ensemble.weights) == set(ALL)
 
 
+def test_for_money_half_of_the_weight_goes_to_the_trees_on_the_forecast() -> None:
+    weights = fitted("tweedie").ensemble.weights
+    assert weights == pytest.approx(dict.fromkeys(ALL, 0.1) | {"trees_on_btyd": 0.6})
+
+
 def test_log_odds_of_members_are_averaged_for_churn() -> None:
     ensemble, X = fitted("binary").ensemble, buyers(50, seed=6).X
     alone = [only(ensemble, family).predict(X) for family in ALL]
@@ -116,7 +121,8 @@ def test_log_odds_of_members_are_averaged_for_churn() -> None:
 def test_means_of_members_are_averaged_for_orders_and_value(objective: Objective) -> None:
     ensemble, X = fitted(objective).ensemble, buyers(50, seed=6).X
     alone = [only(ensemble, family).predict(X) for family in ALL]
-    assert ensemble.predict(X) == pytest.approx(np.mean(alone, axis=0), rel=1e-12)
+    weight = [ensemble.weights[family] for family in ALL]
+    assert ensemble.predict(X) == pytest.approx(np.average(alone, 0, weight), rel=1e-12)
     learned, _ = ensemble.forecast.offsets(X, CONTRACT.names)
     assert alone[0] == pytest.approx(np.exp(learned) * ensemble.unit, rel=1e-12)
 

@@ -1,0 +1,1 @@
+"""Where messages go besides webhooks: files, e-mail, HubSpot and Salesforce."""
