@@ -12,7 +12,8 @@ from serving.fresh import FRESH_ROWS, LIVE_SCORES, FreshStore
 from serving.fresh_scoring import FreshScorer
 from serving.live import LiveShelf
 from serving.newer import NewerScores
-from serving.online import About, nightly_score_id
+from serving.online import About
+from serving.score_ids import nightly_score_id
 from serving.scoring import Score
 from serving.served import load_served
 from serving.standings import (

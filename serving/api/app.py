@@ -66,6 +66,7 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
         at_risk,
         customers,
         effect,
+        erasure,
         events,
         export,
         live,
@@ -83,8 +84,8 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     from serving.newer import NewerScores
     from serving.served import Shelf
 
-    routed = (scores, live, events, customers, at_risk, export, models, outcomes, effect)
-    for module in routed:
+    about_scores = (scores, live, events, customers, at_risk, export, models)
+    for module in (*about_scores, erasure, outcomes, effect):
         app.include_router(module.router)
     app.add_exception_handler(DatabaseError, _on_lost_database)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)

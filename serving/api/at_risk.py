@@ -35,6 +35,7 @@ from serving.tables import csv_text
 
 router = APIRouter()
 
+_MOST_RANKS = 1 << 31
 _LINKS = {
     "next": link(
         "get_at_risk",
@@ -170,7 +171,7 @@ def _position(cursor: str, snapshot: OnlineSnapshot, filters: ListFilter) -> int
         ) from None
     if made_for != snapshot.about.snapshot_id:
         raise Problem(410, "a newer scoring run has replaced the list; start again without cursor")
-    if digest != _digest(filters) or rank not in range(snapshot.about.customers + 1):
+    if digest != _digest(filters) or rank not in range(_MOST_RANKS):
         raise Problem(400, "the cursor belongs to other filters; keep them the same on every page")
     return int(rank)
 

@@ -17,6 +17,7 @@ from serving.api.problems import Problem
 from serving.api.schemas import CustomerAnswer
 from serving.database import Database, DatabaseError
 from serving.newer import NewerScore
+from serving.outreach.forgotten import forgotten_by
 from serving.served import Served
 from serving.trail import decisions_of, score_history
 
@@ -73,13 +74,21 @@ async def get_customer(
     trail = await _trail(request, served, customer_id, query) if query.include else _NO_TRAIL
     answer = customer_answer(served, customer_id, newer.get(customer_id), language, trail)
     if answer is None:
-        raise Problem(
-            404,
-            "this customer is not in the last scoring run; only customers eligible at its "
-            "cutoff are scored",
-            slug="unknown-customer",
-        )
+        database: Database = request.app.state.database
+        forgotten = await anyio.to_thread.run_sync(forgotten_by, database)
+        raise _unknown(is_erased=customer_id in forgotten)
     return Response(answer, 200, spoken(language), JSON)
+
+
+def _unknown(*, is_erased: bool) -> Problem:
+    if is_erased:
+        return Problem(404, "this person was erased; nothing is shown of them", slug="erased")
+    return Problem(
+        404,
+        "this customer is not in the last scoring run; only customers eligible at its cutoff are "
+        "scored",
+        slug="unknown-customer",
+    )
 
 
 def customer_answer(
