@@ -19,14 +19,14 @@ from serving.online import About
 from serving.outreach.outcome_files import FOLDER as REJECTED
 from serving.tables import write_whole
 
-_LISTS = ("scores.csv", "at_risk.csv")
-_TABLE = "scores.parquet"
+_LISTS = ("scores/scores.csv", "scores/at_risk.csv", "outreach/for_support.csv")
+_TABLE = "scores/scores.parquet"
 _TAKEN_OUT = "taken out"
 _DELETED = "deleted whole; `setia score` writes it again"
 
 
 def erase_from_files(workspace: Path, customer_ids: Collection[str]) -> dict[str, str]:
-    """Take the customers out of every file of the scores; returns file to what became of it.
+    """Take the customers out of every list and file of scores; returns file to what became of it.
 
     A file in which none of them is stays as it is. Without pyarrow, as where only the service is
     installed, a Parquet file that may hold them is deleted.
@@ -35,9 +35,9 @@ def erase_from_files(workspace: Path, customer_ids: Collection[str]) -> dict[str
     done = {
         f"scores/{HISTORY}": _rewrite(scores / HISTORY, _out_of_history, customer_ids),
         f"scores/{ONLINE}": _rewrite(scores / ONLINE, _out_of_online, customer_ids),
-        f"scores/{_TABLE}": _out_of_parquet_file(scores / _TABLE, customer_ids),
+        _TABLE: _out_of_parquet_file(workspace / _TABLE, customer_ids),
     }
-    done |= {f"scores/{name}": _out_of_csv(scores / name, _listed, customer_ids) for name in _LISTS}
+    done |= {name: _out_of_csv(workspace / name, _listed, customer_ids) for name in _LISTS}
     for path in sorted((workspace / REJECTED).glob("*.csv")):
         done[f"{REJECTED}/{path.name}"] = _out_of_csv(path, _rejected, customer_ids)
     return {name: said for name, said in done.items() if said}
@@ -89,13 +89,13 @@ def _out_of_online(connection: sqlite3.Connection, customer_ids: Collection[str]
         for one in customer_ids
         for row in connection.execute("SELECT rank FROM ranking WHERE customer_id = ?", (one,))
     ]
-    if not ranks:
-        return False
-    connection.executemany("DELETE FROM ranking WHERE rank = ?", ranks)
-    connection.executemany("DELETE FROM customers WHERE rank = ?", ranks)
-    connection.executemany(
+    past = connection.executemany(
         "DELETE FROM past WHERE customer_id = ?", [(one,) for one in customer_ids]
     )
+    if not ranks:
+        return past.rowcount > 0
+    connection.executemany("DELETE FROM ranking WHERE rank = ?", ranks)
+    connection.executemany("DELETE FROM customers WHERE rank = ?", ranks)
     document, parquet = connection.execute("SELECT document, parquet FROM about, export").fetchone()
     about = About.model_validate_json(document)
     fewer = about.model_copy(update={"customers": about.customers - len(ranks)})

@@ -31,11 +31,11 @@ from serving.standings import RISK_EVENTS, STANDINGS
 _GONE = (FRESH_ROWS, LIVE_SCORES, RISK_EVENTS, STANDINGS, SUPPRESSIONS)
 """Tables of which the person's rows are deleted whole."""
 _COUNTED = frozenset(
-    {"channel", "step", "cost", "arm", "risk_tier", "window_opens", "window_closes"}
+    {"arm", "policy", "channel", "step", "cost", "risk_tier", "window_opens", "window_closes"}
 )
 """Columns of a decision that may be empty and yet stay, so that effect and cost stay true."""
 _FATES = ("kept", "lost", "stayed", "left")
-_UNDER_WAY = ("pending", "sending")
+_MAY_BE_SENT = ("pending", "sending", "dead")
 _TO_DO = (
     "delete this person in your own sources; until then Setia leaves their rows out whenever it "
     "reads them",
@@ -43,6 +43,8 @@ _TO_DO = (
     "the rows until then",
     "delete what `setia features --out`, `setia score --out` and `setia backtest --out` wrote for "
     "you, and your backups of the workspace and of the database",
+    "other ids of the same person (merged customers): erase each of them; none is contacted while "
+    "outreach.merged names this one beside it",
     "a service on another machine with a workspace of its own: run `setia forget` there too",
 )
 
@@ -131,9 +133,9 @@ def _clear_decisions(connection: Connection, customer_id: str, name: str) -> int
 
 
 def _clear_messages(connection: Connection, customer_id: str, name: str, now: datetime) -> int:
-    """Suppress what was not sent yet; keep of every message only that it was, and when."""
+    """Suppress what may be sent yet or again; keep of a message only that it was, and when."""
     theirs = MESSAGES.c.customer_id == customer_id
-    waiting = theirs & MESSAGES.c.state.in_(_UNDER_WAY)
+    waiting = theirs & MESSAGES.c.state.in_(_MAY_BE_SENT)
     stopped = {"state": "suppressed", "settled_at": now, "lease": None, "leased_until": None}
     connection.execute(update(MESSAGES).where(waiting).values(stopped))
     ids = connection.scalars(select(MESSAGES.c.id).where(theirs)).all()

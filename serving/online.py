@@ -261,17 +261,17 @@ class OnlineSnapshot:
         )
         return {row[0]: _customer(row) for row in rows}
 
+    @property
+    def has_parquet(self) -> bool:
+        """Whether the list is here as Parquet too; an erasure by the service alone takes it out."""
+        return self._connection.execute("SELECT 1 FROM export").fetchone() is not None
+
     def past(self, customer_id: str) -> list[PastScore]:
         """What earlier scoring runs said of the customer, the oldest first."""
         row = self._connection.execute(
             "SELECT points FROM past WHERE customer_id = ?", (customer_id,)
         ).fetchone()
         return past_scores(row[0]) if row else []
-
-    @property
-    def has_parquet(self) -> bool:
-        """Whether the list is here as Parquet too; an erasure by the service alone takes it out."""
-        return self._connection.execute("SELECT 1 FROM export").fetchone() is not None
 
     def parquet(self) -> Iterator[bytes]:
         """The at-risk list as a Parquet file, in pieces."""

@@ -16,10 +16,9 @@ ERASED = "erased_"
 """Begins the name under which an erased person's decisions are still counted."""
 
 _ASSIGNED = (
-    *("id", "customer_id", "decided_at", "arm", "reason", "channel", "segment", "risk_tier"),
+    *("id", "customer_id", "decided_at", "arm", "policy", "channel", "segment", "risk_tier"),
     *("before", "churn_probability"),
 )
-_POLICIES = ("expected_gain", "exploration")
 _LEFT_US = ("delivered", "unknown")
 """States of messages that reached, or may have reached, the customer, and so cost money."""
 
@@ -35,7 +34,7 @@ class Assignment:
     until: datetime
     """The end of the horizon, at which what became of them is final."""
     policy: str | None
-    """Why the plan chose them: by expected gain, or drawn for exploration."""
+    """By what the plan chose them: expected gain, or a draw for exploration."""
     channel: str | None
     segment: str | None
     tier: str | None
@@ -83,7 +82,7 @@ def _assignment(row: Row[tuple[object, ...]], until: datetime) -> Assignment:
         arm=row.arm,
         at=row.decided_at,
         until=until,
-        policy=row.reason if row.reason in _POLICIES else None,
+        policy=row.policy,
         channel=row.channel,
         segment=row.segment,
         tier=row.risk_tier,

@@ -115,6 +115,7 @@ def _decided(decision: Decision) -> dict[str, Any]:
         "action": decision.action,
         "reason": decision.reason,
         "arm": decision.arm,
+        "policy": decision.policy,
         "channel": decision.channel,
         "step": decision.step,
         "expected_gain": decision.expected_gain,

@@ -17,6 +17,7 @@ from serving.outreach.basis import Basis
 from serving.outreach.candidates import Prospect, prospects
 from serving.outreach.contacted import longest_span
 from serving.outreach.decisions import Day, Plan, Rules
+from serving.outreach.forgotten import forgotten_in
 from serving.outreach.ledger import Ledger, read_ledger
 from serving.outreach.outbox import enqueue, take_turn
 from serving.outreach.plan_rows import PlanRows
@@ -87,13 +88,19 @@ def write_plan(database: Database, config: PipelineConfig, basis: Basis, now: da
             planned = _computed(connection, config, basis, now, run)
         with database.writing() as connection:
             take_turn(connection)
-            if plans_written(connection) == planned.ledger.plans:
+            if _still_holds(connection, planned.ledger):
                 _write(connection, config, planned, run)
                 return planned
     raise PlansCollided(
         f"{_TRIES} other plans were written while this one was computed; nothing was written: "
         "run one planner at a time"
     )
+
+
+def _still_holds(connection: Connection, ledger: Ledger) -> bool:
+    """Whether nobody has written a plan, or been erased, since the ledger was read."""
+    is_same_plan = plans_written(connection) == ledger.plans
+    return is_same_plan and forgotten_in(connection) == ledger.forgotten
 
 
 def _computed(

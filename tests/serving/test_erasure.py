@@ -1,5 +1,6 @@
 """An erased person is nowhere in the database or the files, and what is counted stays true."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from serving.online import OnlineSnapshot
 from serving.outreach.assignments import first_assignments, what_became
 from serving.outreach.effect_report import report_effect
 from serving.outreach.forgotten import forgotten_by
+from serving.outreach.message import Message
 from serving.outreach.outbox import lease
+from serving.outreach.recheck import Permission
 from serving.outreach.records import AUDIT, MESSAGES, OUTCOMES
 from serving.scoring import write_scores
 from tests.conftest import write_snapshot
@@ -30,6 +33,10 @@ WHO = "canary-77"
 OTHER = "innocent-1"
 
 
+def anybody(_: Any, messages: Sequence[Message], __: datetime) -> list[Permission]:
+    return [Permission("send")] * len(messages)
+
+
 def value_of(column: Column[Any], who: str, name: str) -> Any:
     """Something that tells of `who`, fit for the column."""
     fixed = {
@@ -39,6 +46,7 @@ def value_of(column: Column[Any], who: str, name: str) -> Any:
         "state": "pending",
         "arm": "contact",
         "step": "win_back",
+        "policy": "exploration",
         "risk_tier": "high",
         "kind": "purchase",
         "decision_id": f"dec-{name}",
@@ -134,7 +142,7 @@ def test_what_waits_to_be_sent_is_stopped(database: Database, tmp_path: Path) ->
     fill(database, WHO, "one")
     erase_customer(database, tmp_path, WHO, "command", NOW)
     later = NOW + DAY
-    assert lease(database, "crm", 10, later, lambda *_: None, repeatable=True) == []
+    assert lease(database, "crm", 10, later, anybody, repeatable=True) == []
     with database.reading() as connection:
         row = connection.execute(select(MESSAGES)).one()
     assert (row.state, row.payload, row.customer_id[:7]) == ("suppressed", {}, "erased_")
@@ -146,7 +154,7 @@ def test_a_message_in_a_worker_s_hands_is_not_tried_again(
     fill(database, WHO, "one")
     with database.writing() as connection:
         connection.execute(MESSAGES.update().values(next_at=NOW, not_after=None))
-    (leased,) = lease(database, "crm", 10, NOW, lambda *_: None, repeatable=True)
+    (leased,) = lease(database, "crm", 10, NOW, anybody, repeatable=True)
     assert leased.message.customer_id == WHO
     erase_customer(database, tmp_path, WHO, "command", NOW)
     with database.reading() as connection:

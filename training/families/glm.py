@@ -7,7 +7,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from features.feature_contract import FeatureContract, Matrix
-from training.calibration import sigmoid
+from training.calibration import shift_to_mean, sigmoid
 
 Vector = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -183,11 +183,7 @@ def _level(objective: Objective, offset: Vector, target: Vector) -> float:
     """The shift of the offsets at which predicted and actual totals agree."""
     if objective != "binary":
         return float(np.log(max(target.sum(), 1e-12) / np.exp(offset).sum()))
-    shift = 0.0
-    for _ in range(_STEPS):
-        mean, weight = _moments_of_target(objective, offset + shift)
-        shift += float(np.clip((target - mean).sum() / (weight.sum() + 1e-12), -2.0, 2.0))
-    return shift
+    return shift_to_mean(offset, float(target.mean()))
 
 
 def _screened(design: Matrix, unexplained: Vector, spread: Vector) -> list[int]:
