@@ -213,12 +213,15 @@ def _smallest(customers: int, base_rate: float, share: float) -> float | None:
 
 
 def _assumption(planned: Planned, config: PipelineConfig) -> str:
-    if planned.basis.is_assumed:
-        return (
-            f"assumed, not measured: contact keeps {config.outreach.assumed_change:.1%} of those "
-            "who would leave (outreach.assumed_change); the expected gains stand and fall with it"
-        )
-    return "measured: what contact changes comes from the uplift model, proven on randomised data"
+    basis = planned.basis
+    found = f" ({basis.verdict})" if basis.verdict else ""
+    if not basis.is_assumed:
+        return f"what contact changes is measured, by the uplift model{found}"
+    return (
+        "what contact changes is assumed, not measured: it keeps "
+        f"{config.outreach.assumed_change:.1%} of those who would leave "
+        f"(outreach.assumed_change){found}"
+    )
 
 
 def _first(contacts: Sequence[Decision], planned: Planned) -> list[Shown]:

@@ -16,6 +16,7 @@ from serving.outreach.identities import Identities
 from serving.outreach.incidents import Incident
 from serving.outreach.ledger import Ledger
 from serving.outreach.people import Person
+from serving.served import load_served
 from tests.serving.outreach.outreach_company import DAY, Shop, open_shop, shop_config
 from tests.serving.scored_company import CUTOFF, NOW
 
@@ -149,22 +150,33 @@ def test_the_language_is_told_by_its_code(basis: Basis, stated: str | None, lang
     assert one_of(with_people(basis, persons=people)).language == language
 
 
-class Proven:
+class Learned:
     """An uplift model that knows, or abstains."""
 
-    def __init__(self, changes: float | None) -> None:
-        self._changes = changes
+    verdict = "beats value at risk"
+
+    def __init__(self, change: float | None) -> None:
+        self._change = change
 
     def changes(self, X: np.ndarray) -> np.ndarray | None:
-        return None if self._changes is None else np.full(len(X), self._changes)
+        return None if self._change is None else np.full(len(X), self._change)
 
     def do_not_disturb(self, X: np.ndarray) -> np.ndarray:
-        return X[:, 0] > np.nanmedian(X[:, 0])
+        flags: np.ndarray = X[:, 0] > np.nanmedian(X[:, 0])
+        return flags
+
+
+def with_uplift(shop: Shop, change: float | None) -> Basis:
+    served = load_served(shop.config.workspace)
+    models = replace(served.bundle.models, uplift=Learned(change))  # type: ignore[arg-type]
+    return read_basis(
+        shop.config, replace(served, bundle=replace(served.bundle, models=models)), NOW
+    )
 
 
 def test_a_proven_model_takes_the_place_of_the_assumption(shop: Shop) -> None:
-    basis = read_basis(shop.config, NOW, Proven(0.03))
-    assert not basis.is_assumed
+    basis = with_uplift(shop, 0.03)
+    assert (basis.is_assumed, basis.verdict) == (False, "beats value at risk")
     assert {one.change for one in basis.changes} == {0.03}
     known = {s.customer_id: x for s, x in zip(shop.company.scores, shop.company.X, strict=True)}
     middle = np.nanmedian(shop.company.X[:, 0])
@@ -173,7 +185,7 @@ def test_a_proven_model_takes_the_place_of_the_assumption(shop: Shop) -> None:
 
 
 def test_a_model_that_abstains_leaves_the_assumption_and_keeps_its_flags(shop: Shop) -> None:
-    basis = read_basis(shop.config, NOW, Proven(None))
+    basis = with_uplift(shop, None)
     assert basis.is_assumed
     assert basis.changes[0].change == 0.5 * basis.scored[0].churn_probability
     assert any(one.do_not_disturb for one in basis.changes)
@@ -182,7 +194,7 @@ def test_a_model_that_abstains_leaves_the_assumption_and_keeps_its_flags(shop: S
 def test_a_generated_company_stands_still(shop: Shop) -> None:
     """Half a year on, its data is as old as on the day it ended."""
     later = NOW + timedelta(days=180)
-    moved = read_basis(shop.config, later)
+    moved = shop.basis(later)
     assert moved.lag == later - datetime.fromisoformat("2026-01-02T17:00:00Z")
     assert moved.scored_at == moved.known_until + moved.lag == CUTOFF + moved.lag
     assert isinstance(moved.changes[0], Change)

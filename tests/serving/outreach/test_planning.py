@@ -1,5 +1,6 @@
 """Plans are written whole or not at all, however many are made at once or one after another."""
 
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from sqlalchemy import insert, select
 
 from features.config import PipelineConfig
 from serving.database import Database
+from serving.outreach import policy
 from serving.outreach.basis import Basis
 from serving.outreach.forgotten import forget_for_good
 from serving.outreach.planning import Planned, PlansCollided, preview_plan, write_plan
@@ -163,16 +165,31 @@ def test_capacity_and_budget_of_a_day_are_what_its_plans_leave(
     assert write_plan(database, shop.config, basis, midnight).ledger.sent == {}
 
 
-def test_planners_at_once_share_the_room_of_the_day(place: Place, shop: Shop, basis: Basis) -> None:
-    def plan(hour: int) -> Planned:
+def test_planners_at_once_share_the_room_of_the_day(
+    place: Place, shop: Shop, basis: Basis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All four have computed their first plan before any of them writes."""
+    from serving.outreach import planning
+
+    together, first = threading.Barrier(4), threading.local()
+
+    def plan_outreach(*given: Any) -> Any:
+        made = policy.plan_outreach(*given)
+        if not hasattr(first, "made"):
+            first.made = together.wait(30)
+        return made
+
+    monkeypatch.setattr(planning, "plan_outreach", plan_outreach)
+
+    def plan(minute: int) -> Planned:
         database = place.open()
         try:
-            return write_plan(database, shop.config, basis, NOW + hour * timedelta(minutes=1))
+            return write_plan(database, shop.config, basis, NOW + minute * timedelta(minutes=1))
         finally:
             database.close()
 
-    with ThreadPoolExecutor(4) as together:
-        plans = list(together.map(plan, range(4)))
+    with ThreadPoolExecutor(4) as threads:
+        plans = list(threads.map(plan, range(4)))
     database = place.open()
     reached = [one.customer_id for each in plans for one in each.plan.contacts()]
     assert len(reached) == len(set(reached)) == CONTACTS
