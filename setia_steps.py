@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from features.windows import local_day
 from setia_terminal import Terminal
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from features.forgotten import Forgotten
     from features.ingest.report import IngestReport
     from serving.batch import ScoreRun
@@ -103,12 +106,24 @@ def run_training(settings: PipelineConfig, promote: bool, terminal: Terminal) ->
     from training.run import train
 
     with terminal.progress() as progress:
-        report = train(settings, promote, progress)
+        report = train(settings, promote, progress, own_contacts(settings))
     terminal.evaluation(report, settings.currency)
     if report.uplift:
         terminal.uplift(report.uplift)
     terminal.trained(report)
     return report
+
+
+def own_contacts(settings: PipelineConfig) -> "pa.Table | None":
+    """What this company's programmes decided at random; None before there is such a database."""
+    from serving.database import Database
+    from serving.outreach.randomised import randomised_decisions
+
+    with closing(Database(settings.workspace, settings.operations_url)) as database:
+        if not database.exists:
+            return None
+        with database.reading() as connection:
+            return randomised_decisions(connection)
 
 
 def run_backtest(
@@ -119,7 +134,7 @@ def run_backtest(
     from training.run import backtest
 
     with terminal.progress() as progress:
-        report = backtest(settings, cutoff, out, progress)
+        report = backtest(settings, cutoff, out, progress, own_contacts(settings))
     customers = report.customers
     ids = customers.customer_id.tolist()
     write_predictions(

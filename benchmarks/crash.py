@@ -15,13 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import RawValue
 from pathlib import Path
 from typing import Any, NoReturn
+
+from sqlalchemy import func, select
 
 from benchmarks.crash_account import Account, account
 from benchmarks.webhook_receiver import ReceiverProcess
@@ -33,18 +35,21 @@ from serving.outreach.basis import Basis, read_basis
 from serving.outreach.delivery import Worker
 from serving.outreach.planning import write_plan
 from serving.outreach.recheck import boundary_of
+from serving.outreach.records import MESSAGES
 from serving.outreach.webhooks import webhook_sender
 from serving.served import load_served
 
 KILLS = 1_000
 _FAIL_BEFORE = _FAIL_AFTER = 0.05
 _CUSTOMERS = 600
-"""Planned for, the most at risk first: a plan then takes about as long as a process lives."""
+"""Taken of the company, the most at risk first."""
+_AT_ONCE = 80
+"""Customers that one plan is about, drawn anew for each, so that each finds some to contact."""
 _SECONDS = (0.0, 0.4)
 """Between two kills."""
-_JUMP_MINUTES = 40.0
+_JUMP_HOURS = 4.0
 """Time jumps by up to so much at a kill, past the end of leases."""
-_PLANS = 0.2
+_PLANS = 0.4
 """Share of rounds that begin with a plan."""
 _VARIABLE, _SECRET = "CRASH", "whsec_" + "c2V0aWEgY3Jhc2ggdGVzdCBzZWNyZXQsIDMyIGJ5dGVz"
 _OUTREACH: dict[str, Any] = {
@@ -122,10 +127,8 @@ def _crash_test(config: PipelineConfig, url: str | None, kills: int) -> Account:
 
 def _stage(config: PipelineConfig, folder: Path, url: str | None) -> Stage:
     basis = read_basis(config, load_served(config.workspace), datetime.now(UTC))
-    some = slice(_CUSTOMERS)
     # Virtual time begins where the data ends, so that a generated company's is not moved either.
-    still = timedelta(0)
-    basis = replace(basis, scored=basis.scored[some], changes=basis.changes[some], lag=still)
+    basis = replace(_only(basis, range(min(_CUSTOMERS, len(basis.scored)))), lag=timedelta(0))
     clock = RawValue("d", basis.known_until.timestamp() + 3_600)
     stage = Stage(config, basis, folder, url, clock)
     stage.acknowledged.touch()
@@ -150,13 +153,16 @@ def _killed(stage: Stage, kills: int, draws: random.Random) -> int:
     """Kill one of two processes so many times; returns how many ended by themselves."""
     alive = [_forked(stage, draws.random()) for _ in range(2)]
     ended_alone = 0
-    for _ in range(kills):
-        time.sleep(draws.uniform(*_SECONDS))
-        place = draws.randrange(2)
-        ended_alone += _kill(alive[place])
-        stage.clock.value += 60 * draws.uniform(0, _JUMP_MINUTES)
-        alive[place] = _forked(stage, draws.random())
-    return ended_alone + sum(_kill(process) for process in alive)
+    try:
+        for _ in range(kills):
+            time.sleep(draws.uniform(*_SECONDS))
+            place = draws.randrange(2)
+            ended_alone += _kill(alive[place])
+            stage.clock.value += 3_600 * draws.uniform(0, _JUMP_HOURS)
+            alive[place] = _forked(stage, draws.random())
+    finally:
+        ended_alone += sum(_kill(process) for process in alive)
+    return ended_alone
 
 
 def _kill(process: int) -> bool:
@@ -186,12 +192,21 @@ def _plan_and_deliver(stage: Stage, draws: random.Random) -> NoReturn:
         while True:
             if draws.random() < _PLANS:
                 now = stage.now()
-                fresh = replace(stage.basis, online=online, known_until=now)
-                planned = write_plan(worker.database, stage.config, fresh, now)
+                scored = len(stage.basis.scored)
+                some = draws.sample(range(scored), min(_AT_ONCE, scored))
+                basis = replace(_only(stage.basis, some), online=online, known_until=now)
+                planned = write_plan(worker.database, stage.config, basis, now)
                 with stage.acknowledged.open("a") as file:
                     file.write(f"{planned.run}\n")
             worker.deliver_due()
             time.sleep(0.005)
+
+
+def _only(basis: Basis, places: Iterable[int]) -> Basis:
+    """The basis with these of its scores."""
+    pairs = [(basis.scored[place], basis.changes[place]) for place in sorted(places)]
+    scored, changes = zip(*pairs, strict=True)
+    return replace(basis, scored=scored, changes=changes)
 
 
 @contextmanager
@@ -208,9 +223,13 @@ def _worker(stage: Stage, draws: random.Random) -> Iterator[Worker]:
 
 
 def _drained(worker: Worker, clock: Any) -> None:
-    """Deliver, without further plans or failures, for ten days: past every window and retry."""
-    for _ in range(10 * 24 * 2):
-        clock.value += timedelta(minutes=30).total_seconds()
+    """Deliver what is left without further plans or failures, for ten days at most."""
+    under_way = select(func.count()).where(MESSAGES.c.state.in_(("pending", "sending")))
+    for _ in range(10 * 24):
+        with worker.database.reading() as connection:
+            if not connection.execute(under_way).scalar_one():
+                return
+        clock.value += timedelta(hours=1).total_seconds()
         worker.deliver_due()
 
 

@@ -57,7 +57,8 @@ class Receiver:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection until it closes."""
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        ends = (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError)
+        with suppress(*ends):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
                 headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:-2])

@@ -89,8 +89,11 @@ def _out_of_online(connection: sqlite3.Connection, customer_ids: Collection[str]
         for one in customer_ids
         for row in connection.execute("SELECT rank FROM ranking WHERE customer_id = ?", (one,))
     ]
+    past = connection.executemany(
+        "DELETE FROM past WHERE customer_id = ?", [(one,) for one in customer_ids]
+    )
     if not ranks:
-        return False
+        return past.rowcount > 0
     connection.executemany("DELETE FROM ranking WHERE rank = ?", ranks)
     connection.executemany("DELETE FROM customers WHERE rank = ?", ranks)
     document, parquet = connection.execute("SELECT document, parquet FROM about, export").fetchone()

@@ -1,16 +1,20 @@
 """What contact changes for each customer, as the promoted bundle has learned it from trials."""
 
+from contextlib import closing
 from pathlib import Path
 
-from training.bundle import Uplift, load_bundle
+from serving.served import load_served
+from training.bundle import Uplift
 
 
 def load_uplift(workspace: Path) -> Uplift | None:
     """The uplift model of the workspace's bundle; None where there was no trial to learn from.
 
-    `changes` and `do_not_disturb` take rows in the contract of that bundle, such as the online
-    snapshot keeps. `changes` is None, and `verdict` says why, while the model abstains.
+    `changes` and `do_not_disturb` take rows of features as the online snapshot keeps them.
+    `changes` is None while the model abstains, and `verdict` says why.
 
-    Raises BundleError when no usable bundle has been promoted.
+    Raises NotReady when there is no bundle, or the scores were made by another one.
     """
-    return load_bundle(workspace / "bundle").models.uplift
+    served = load_served(workspace)
+    with closing(served.snapshot):
+        return served.bundle.models.uplift

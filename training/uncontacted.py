@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+import numpy.typing as npt
 
 from training.contacts import Contacts
 from training.dataset import Dataset
 from training.families.glm import Vector
 
 _FEWEST_ROWS = 1_000
-_DAY = np.timedelta64(1, "D")
+_DAY = 86_400_000_000
 
-Log = Mapping[str, Sequence[tuple[np.datetime64, str, float, float]]]
-"""Customer to entries: day, campaign, 1.0 if contacted, chance of contact."""
+_Entry = tuple[int, str, float, float]
+"""Microseconds since 1970, campaign, 1.0 if contacted, chance of contact."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,12 @@ class Uncontacted:
     train: Dataset
     test: Dataset
     """Without those contacted; nobody stands for them, so that each row is judged once."""
-    refit: Dataset
+    are_apart: bool
     notes: tuple[str, ...]
 
 
 def set_contacted_apart(
-    train: Dataset, test: Dataset, refit: Dataset, contacts: Contacts, horizon_days: int
+    train: Dataset, test: Dataset, contacts: Contacts, horizon_days: int
 ) -> Uncontacted:
     """The rows as if nobody had been contacted; the same rows where nobody was.
 
@@ -39,11 +40,9 @@ def set_contacted_apart(
     weight = stands_for(train, contacts, horizon_days)
     notes = (note,) if (note := _note(weight)) else ()
     if not notes or not _enough_left(weight):
-        return Uncontacted(train, test, refit, notes)
-    taught = as_if_uncontacted(train, weight)
-    later = as_if_uncontacted(refit, stands_for(refit, contacts, horizon_days))
+        return Uncontacted(train, test, are_apart=False, notes=notes)
     judged = test.rows(stands_for(test, contacts, horizon_days) > 0)
-    return Uncontacted(taught, judged, taught if refit is train else later, notes)
+    return Uncontacted(as_if_uncontacted(train, weight), judged, are_apart=True, notes=notes)
 
 
 def stands_for(data: Dataset, contacts: Contacts, horizon_days: int) -> Vector:
@@ -56,10 +55,17 @@ def stands_for(data: Dataset, contacts: Contacts, horizon_days: int) -> Vector:
     drawn at random. Source: Robins, Hernán and Brumback (2000), "Marginal structural models and
     causal inference in epidemiology", inverse probability of censoring.
     """
-    log, reach = _log(contacts), horizon_days * _DAY
-    weight = np.ones(len(data))
-    for row, (customer, cutoff) in enumerate(zip(data.customer_id, data.cutoff, strict=True)):
-        near = [one for one in log.get(customer, ()) if cutoff - reach <= one[0] < cutoff + reach]
+    log, weight = _log(contacts), np.ones(len(data))
+    rows = zip(data.customer_id.tolist(), _microseconds(data.cutoff), strict=True)
+    for row, (customer, cutoff) in enumerate(rows):
+        entries = log.get(customer, ())
+        # Rounded, as clocks that go forward or back make a local day shorter or longer.
+        days = (round((entry[0] - cutoff) / _DAY) for entry in entries)
+        near = [
+            entry
+            for entry, away in zip(entries, days, strict=True)
+            if -horizon_days <= away < horizon_days
+        ]
         if near:
             weight[row] = _weight(near)
     return weight
@@ -76,12 +82,12 @@ def as_if_uncontacted(data: Dataset, weight: Vector) -> Dataset:
 
 
 def _enough_left(weight: Vector) -> bool:
-    """Whether the rows that stand for others can: as good as 1,000 rows, or half of them all.
+    """Whether the rows that stand for others can: as good as 1,000 rows, or a third of them all.
 
     The effective number of rows is Kish's: squared sum of weights over sum of squares.
     """
     effective = weight.sum() ** 2 / max(float(weight @ weight), 1.0)
-    return bool(effective >= min(_FEWEST_ROWS, len(weight) / 2))
+    return bool(effective >= min(_FEWEST_ROWS, len(weight) / 3))
 
 
 def _note(weight: Vector) -> str:
@@ -102,22 +108,27 @@ def _note(weight: Vector) -> str:
     )
 
 
-def _log(contacts: Contacts) -> Log:
-    log: dict[str, list[tuple[np.datetime64, str, float, float]]] = defaultdict(list)
-    rows = zip(
-        contacts.customer_id.tolist(),
-        contacts.cutoff,
+def _log(contacts: Contacts) -> Mapping[str, Sequence[_Entry]]:
+    """Customer to entries."""
+    log: dict[str, list[_Entry]] = defaultdict(list)
+    entries = zip(
+        _microseconds(contacts.cutoff),
         contacts.campaign.tolist(),
         contacts.treated.tolist(),
         contacts.chance.tolist(),
         strict=True,
     )
-    for customer, *entry in rows:
-        log[customer].append(tuple(entry))
+    for customer, entry in zip(contacts.customer_id.tolist(), entries, strict=True):
+        log[customer].append(entry)
     return log
 
 
-def _weight(near: Sequence[tuple[np.datetime64, str, float, float]]) -> float:
+def _microseconds(instants: npt.NDArray[np.datetime64]) -> list[int]:
+    whole: list[int] = instants.astype("datetime64[us]").astype(np.int64).tolist()
+    return whole
+
+
+def _weight(near: Sequence[_Entry]) -> float:
     if any(treated for _, _, treated, _ in near):
         return 0.0
     held_out = {campaign: 1.0 / (1.0 - chance) for _, campaign, _, chance in near}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from standardwebhooks import Webhook
 
 from features.outreach_config import OutreachConfig, WebhookEndpoint
 from serving.after_run import Followed, follow_run
@@ -13,6 +14,8 @@ from serving.batch import ScoreRun, score_snapshot
 from serving.database import Database
 from serving.outreach.records import MESSAGES
 from tests.serving.live_company import LiveCompany, score_live_company
+from tests.serving.outreach.outboxes import SECRET, webhook, worker
+from tests.serving.outreach.receiver import receiving
 from tests.serving.scored_company import Api
 
 CRM = WebhookEndpoint(kind="webhook", url="https://crm.example/hook", secret_variable="CRM_SECRET")
@@ -83,6 +86,26 @@ def test_an_event_writes_a_message_in_the_transaction_of_the_score(
             "model_version": answer["model_version"],
             "generated": True,
         }
+
+
+def test_the_crm_hears_of_it_over_http_once(workspace: Path, told_company: LiveCompany) -> None:
+    api = Api(workspace)
+    answers = {answer["score_id"]: answer for answer in recovered(api, told_company)}
+    database = api.app.state.database
+    with receiving() as receiver:
+        sender = webhook(receiver.url)
+        for _ in range(2):
+            worker(database, {"crm": sender}, lambda: datetime.now(UTC)).deliver_due()
+        sender.close()
+    told = [Webhook(SECRET).verify(seen.body, dict(seen.headers)) for seen in receiver.seen]
+    assert {body["type"] for body in told} == {"customer.recovered"}
+    assert sorted(body["data"]["score_id"] for body in told) == sorted(answers)
+    for body in told:
+        data, customer = body["data"], answers[body["data"]["score_id"]]["customer"]
+        assert data["churn_probability"] == customer["churn_probability"]
+        shown = api.get(f"/v1/customers/{data['customer_id']}?include=history").json()
+        assert shown["customer"]["score_id"] == data["score_id"]
+        assert shown["history"][0]["event"] == body["type"]
 
 
 def test_a_run_that_lacks_fresh_rows_scores_their_customers_anew(

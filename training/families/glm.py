@@ -7,7 +7,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from features.feature_contract import FeatureContract, Matrix
-from training.calibration import sigmoid
+from training.calibration import shift_to_mean, sigmoid
 
 Vector = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -17,6 +17,7 @@ Objective = Literal["binary", "poisson", "tweedie"]
 TWEEDIE_POWER = 1.5
 _TERMS = 24
 _SCREENED_ROWS = 60_000
+_ROWS_AT_ONCE = 65_536
 # The forecast holds these; on their own they mean something else when history grows longer.
 _IN_THE_OFFSET = ("orders_frequency", "orders_recency", "orders_T")
 _RIDGE = 0.003
@@ -96,10 +97,7 @@ def fit_glm(
     centre, spread = _moments(sample)
     chosen = _screened(_standardised(sample, centre, spread), (target - mean)[some], spread)
     centre, spread, places = centre[chosen], spread[chosen], numeric[chosen]
-    blocks = [np.ones(len(target)), _standardised(_logs(X[:, places]), centre, spread)]
-    if offset is not None:
-        blocks.append(start - start.mean())
-    solved = _solve(np.column_stack(blocks), target, objective, start)
+    solved = _solve(_design(X, places, centre, spread, offset), target, objective, start)
     slope = 0.0 if offset is None else float(solved[-1])
     return Glm(
         names=tuple(contract.names[place] for place in places),
@@ -109,6 +107,21 @@ def fit_glm(
         intercept=float(solved[0] - slope * start.mean()),
         offset_weight=0.0 if offset is None else 1.0 + slope,
     )
+
+
+def _design(
+    X: Matrix, places: Places, centre: Vector, spread: Vector, offset: Vector | None
+) -> Matrix:
+    """Rows x (1, features, deviation of the offset where there is one)."""
+    width = 1 + len(places)
+    design = np.ones((len(X), width if offset is None else width + 1), order="F")
+    # In blocks: logarithms of all rows at once would take several times as much.
+    for first in range(0, len(X), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        design[rows, 1:width] = _standardised(_logs(X[rows][:, places]), centre, spread)
+    if offset is not None:
+        design[:, -1] = offset - offset.mean()
+    return design
 
 
 def _solve(design: Matrix, target: Vector, objective: Objective, offset: Vector) -> Vector:
@@ -170,11 +183,7 @@ def _level(objective: Objective, offset: Vector, target: Vector) -> float:
     """The shift of the offsets at which predicted and actual totals agree."""
     if objective != "binary":
         return float(np.log(max(target.sum(), 1e-12) / np.exp(offset).sum()))
-    shift = 0.0
-    for _ in range(_STEPS):
-        mean, weight = _moments_of_target(objective, offset + shift)
-        shift += float(np.clip((target - mean).sum() / (weight.sum() + 1e-12), -2.0, 2.0))
-    return shift
+    return shift_to_mean(offset, float(target.mean()))
 
 
 def _screened(design: Matrix, unexplained: Vector, spread: Vector) -> list[int]:
