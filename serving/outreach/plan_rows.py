@@ -104,7 +104,12 @@ class PlanRows:
         return payload | {"generated": True} if self.about.generated else payload
 
     def _id(self, place: int) -> str:
-        return f"dec_{self.run.removeprefix('run_')}_{place:07d}"
+        return decision_id(self.run, place)
+
+
+def decision_id(run: str, place: int) -> str:
+    """The id of the decision at `place` of a run; ids rise with time, and within a run."""
+    return f"dec_{run.removeprefix('run_')}_{place:07d}"
 
 
 def _decided(decision: Decision) -> dict[str, Any]:
