@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -105,6 +105,20 @@ class PlanRows:
 
     def _id(self, place: int) -> str:
         return decision_id(self.run, place)
+
+
+def run_name(now: datetime, mark: str) -> str:
+    """The name of the run at `now`; `mark` tells it from others of the same second."""
+    return f"run_{_stamp(now)}_{mark}"
+
+
+def ids_from(instant: datetime) -> str:
+    """What the ids of decisions made at `instant` or later are not below."""
+    return f"dec_{_stamp(instant)}"
+
+
+def _stamp(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y%m%dT%H%M%S}"
 
 
 def decision_id(run: str, place: int) -> str:
