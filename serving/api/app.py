@@ -65,6 +65,7 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     """
     from serving.api import (
         at_risk,
+        callbacks,
         customers,
         deliveries,
         effect,
@@ -89,7 +90,8 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     from serving.served import Shelf
 
     about_scores = (scores, live, events, customers, at_risk, export, models)
-    for module in (*about_scores, erasure, outcomes, outreach_decisions, deliveries, effect):
+    about_outreach = (outcomes, callbacks, outreach_decisions, deliveries, effect)
+    for module in (*about_scores, *about_outreach, erasure):
         app.include_router(module.router)
     app.add_exception_handler(DatabaseError, _on_lost_database)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
