@@ -19,8 +19,8 @@ from serving.online import OnlineSnapshot
 from serving.outreach.assignments import first_assignments, what_became
 from serving.outreach.effect_report import report_effect
 from serving.outreach.forgotten import forgotten_by
+from serving.outreach.leases import lease
 from serving.outreach.message import Message
-from serving.outreach.outbox import lease
 from serving.outreach.recheck import Permission
 from serving.outreach.records import AUDIT, MESSAGES, OUTCOMES
 from serving.scoring import write_scores
