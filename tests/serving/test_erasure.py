@@ -188,7 +188,7 @@ def test_the_effect_stays_what_it_was(database: Database, tmp_path: Path) -> Non
     with database.reading() as connection:
         after = report_effect(connection, settings, now, now)
         again = first_assignments(connection, "retention", HORIZON, settings.zone)
-        known = what_became(connection, again)
+        known = what_became(connection, "retention", again)
     assert after.retention == before.retention
     assert after.cost == before.cost
     assert after.staying == before.staying
