@@ -97,13 +97,17 @@ def run_plan(settings: PipelineConfig, terminal: Terminal, *, dry_run: bool) -> 
     from serving.outreach.planning import preview_plan, write_plan
     from serving.outreach.playbook import playbook_of
     from serving.outreach.support_list import write_support_list
+    from serving.uplift import load_uplift
 
     now = datetime.now(UTC)
     playbook_of(settings).check(settings.outreach.channels)
-    basis = read_basis(settings, now)
+    uplift = load_uplift(settings.workspace)
+    basis = read_basis(settings, now, uplift)
     database = Database(settings.workspace, settings.operations_url)
     made = (preview_plan if dry_run else write_plan)(database, settings, basis, now)
     listed = None if dry_run else write_support_list(settings.workspace / "outreach", made)
     report = report_plan(made, settings)
     show_plan(report, settings, listed, terminal)
+    if uplift and not uplift.ranks:
+        terminal.say(uplift.verdict)
     return report

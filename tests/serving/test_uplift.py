@@ -21,7 +21,7 @@ def served(workspace: Path) -> None:
     names = [f"c{number}" for number in range(len(ROWS))]
     serving = ServingConfig()
     scores = score_rows(bundle, names, ROWS, None, serving, explain=False)
-    about = about_scores(bundle, None, len(scores), serving, NOW)
+    about = about_scores(bundle, None, len(scores), serving, NOW, data_until=NOW)
     write_online(workspace / "scores" / FILE, bundle, about, scores, ROWS)
 
 
