@@ -91,13 +91,15 @@ def _assignment(row: Row[tuple[object, ...]], until: datetime) -> Assignment:
     )
 
 
-def what_became(connection: Connection, assignments: Sequence[Assignment]) -> dict[str, Became]:
+def what_became(
+    connection: Connection, programme: str, assignments: Sequence[Assignment]
+) -> dict[str, Became]:
     """Decision id to what became of the customer, for those of whom it is known.
 
     What the orders show comes first. Else somebody told: `stayed` after the horizon's end, or
     `left` before it (left) or after it (stayed until then).
     """
-    shown = _shown_by_orders(connection)
+    shown = _shown_by_orders(connection, programme)
     told = _told(connection)
     found = {
         one.decision_id: shown.get(one.decision_id) or _of_told(one, told) for one in assignments
@@ -105,11 +107,12 @@ def what_became(connection: Connection, assignments: Sequence[Assignment]) -> di
     return {name: became for name, became in found.items() if became is not None}
 
 
-def _shown_by_orders(connection: Connection) -> dict[str, Became]:
+def _shown_by_orders(connection: Connection, programme: str) -> dict[str, Became]:
     rows = connection.execute(
-        select(*OUTCOMES.c["decision_id", "kind", "value"]).where(
-            OUTCOMES.c.kind.in_(("kept", "lost"))
-        )
+        select(*OUTCOMES.c["decision_id", "kind", "value"])
+        .join(DECISIONS, DECISIONS.c.id == OUTCOMES.c.decision_id)
+        .where(DECISIONS.c.programme == programme)
+        .where(OUTCOMES.c.kind.in_(("kept", "lost")))
     )
     return {row.decision_id: Became(row.kind == "kept", row.value) for row in rows}
 

@@ -19,8 +19,8 @@ from serving.online import OnlineSnapshot
 from serving.outreach.assignments import first_assignments, what_became
 from serving.outreach.effect_report import report_effect
 from serving.outreach.forgotten import forgotten_by
+from serving.outreach.leases import lease
 from serving.outreach.message import Message
-from serving.outreach.outbox import lease
 from serving.outreach.recheck import Permission
 from serving.outreach.records import AUDIT, MESSAGES, OUTCOMES
 from serving.scoring import write_scores
@@ -188,7 +188,7 @@ def test_the_effect_stays_what_it_was(database: Database, tmp_path: Path) -> Non
     with database.reading() as connection:
         after = report_effect(connection, settings, now, now)
         again = first_assignments(connection, "retention", HORIZON, settings.zone)
-        known = what_became(connection, again)
+        known = what_became(connection, "retention", again)
     assert after.retention == before.retention
     assert after.cost == before.cost
     assert after.staying == before.staying
