@@ -88,10 +88,10 @@ def done_once(app: ASGIApp, of: FastAPI) -> ASGIApp:
     return IdempotentApp(app, lambda: of.state.kept_answers)
 
 
-def hot_answer(app: FastAPI, scope: Scope, body: bytes) -> bytes | None:
+async def hot_answer(app: FastAPI, scope: Scope, body: bytes) -> bytes | None:
     """The answer of `app` to a hot request, as `HotAnswers` gives it."""
     hot: HotAnswers = app.state.hot
-    return hot(scope, body)
+    return await hot(scope, body)
 
 
 def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:

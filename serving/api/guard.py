@@ -30,7 +30,7 @@ _log = logging.getLogger("setia.serving")
 
 Observe = Callable[[Scope, int, float], None]
 Admit = Callable[[Scope], Awaitable[list[tuple[bytes, bytes]]]]
-Hot = Callable[[Scope, bytes], bytes | None]
+Hot = Callable[[Scope, bytes], Awaitable[bytes | None]]
 
 
 class Guard:
@@ -76,7 +76,7 @@ class Guard:
         _require_single(scope)
         reply.headers = await self.admit(scope)
         body = await _body(scope, receive)
-        answer = self.hot(scope, body)
+        answer = await self.hot(scope, body)
         if answer is not None:
             await reply.json(answer)
             return

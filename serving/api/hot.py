@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from serving.api import customers, scores
 from serving.api.schemas import ScoresRequest
+from serving.api.together import MOST_CUSTOMERS, Together
 from serving.served import NotReady, Served, Shelf
 
 _LONGEST_BODY = 64 * 1024
@@ -32,14 +33,15 @@ class HotAnswers:
 
     def __init__(self, shelf: Callable[[], Shelf]) -> None:
         self._shelf = shelf
+        self._together = Together()
 
-    def __call__(self, scope: Scope, body: bytes) -> bytes | None:
+    async def __call__(self, scope: Scope, body: bytes) -> bytes | None:
         """The answer as JSON; None when the application is to give it."""
         path, method = scope["path"], scope["method"]
         if method == "GET" and path.startswith(customers.PREFIX):
             return self._customer(scope, path[len(customers.PREFIX) :])
         if method == "POST" and path == scores.ROUTE and len(body) <= _LONGEST_BODY:
-            return self._scores(scope, body)
+            return await self._scores(scope, body)
         return None
 
     def _customer(self, scope: Scope, customer_id: str) -> bytes | None:
@@ -49,7 +51,7 @@ class HotAnswers:
         scope["route"] = _CUSTOMER
         return customers.customer_answer(served, customer_id)
 
-    def _scores(self, scope: Scope, body: bytes) -> bytes | None:
+    async def _scores(self, scope: Scope, body: bytes) -> bytes | None:
         served = self._served()
         if served is None or not _is_plain_json(scope):
             return None
@@ -58,6 +60,10 @@ class HotAnswers:
         except ValidationError:
             return None
         scope["route"] = _SCORES
+        ids = asked.customer_ids
+        if asked.repredict and ids and len(ids) <= MOST_CUSTOMERS:
+            results = await self._together.predicted_again(served, ids, explain=asked.explain)
+            return scores.told(served, results, cutoff=True)
         return scores.answer_at_once(served, asked)
 
     def _served(self) -> Served | None:

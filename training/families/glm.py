@@ -1,5 +1,6 @@
 """A generalised linear model on a few screened features, with the BTYD forecast as its offset."""
 
+from functools import cached_property
 from typing import Literal, Self
 
 import numpy as np
@@ -63,8 +64,12 @@ class Glm(BaseModel):
         return added
 
     def _terms(self, X: Matrix, places: Places) -> Matrix:
-        scaled = _standardised(_logs(X[:, places]), np.array(self.centre), np.array(self.spread))
-        return np.asarray(scaled * np.array(self.coefficients))
+        centre, spread, coefficients = self._arrays
+        return np.asarray(_standardised(_logs(X[:, places]), centre, spread) * coefficients)
+
+    @cached_property
+    def _arrays(self) -> tuple[Vector, Vector, Vector]:
+        return np.array(self.centre), np.array(self.spread), np.array(self.coefficients)
 
 
 def fit_glm(
@@ -202,7 +207,8 @@ def _moments(logs: Matrix) -> tuple[Vector, Vector]:
 def _standardised(logs: Matrix, centre: Vector, spread: Vector) -> Matrix:
     """Deviations from the mean, 0 where there is a gap or nothing varies."""
     varies = spread > 0
-    scaled = np.clip((logs - centre) / np.where(varies, spread, 1.0), -_FARTHEST, _FARTHEST)
+    scaled = (logs - centre) / np.where(varies, spread, 1.0)
+    scaled = np.minimum(np.maximum(scaled, -_FARTHEST), _FARTHEST)
     return np.asarray(np.where(np.isfinite(scaled) & varies, scaled, 0.0))
 
 
