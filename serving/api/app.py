@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,6 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
 
     `operations_url` names the PostgreSQL that holds the operations database, if one does.
     """
-    from serving.api import at_risk, customers, events, export, live, models, scores
     from serving.api.access import Access
     from serving.api.hot import HotAnswers
     from serving.api.kept_answers import KeptAnswers
@@ -61,8 +61,7 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     from serving.live import LiveShelf
     from serving.served import Shelf
 
-    for module in (scores, live, events, customers, at_risk, export, models):
-        app.include_router(module.router)
+    _add_routes(app)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _index, include_in_schema=False)
     app.state.shelf = shelf = Shelf(workspace)
@@ -75,6 +74,13 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     app.state.kept_answers = KeptAnswers(database)
     refresh(app)
     return shelf
+
+
+def openapi_text() -> str:
+    """The OpenAPI document as `docs/openapi.json` holds it."""
+    app = create_app()
+    _add_routes(app)
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 async def admit(app: FastAPI, scope: Scope) -> list[tuple[bytes, bytes]]:
@@ -111,6 +117,13 @@ def refresh(app: FastAPI) -> None:
     metrics.refused(shelf.refused)
     access.ring.refresh()
     metrics.guarded(required=access.ring.required)
+
+
+def _add_routes(app: FastAPI) -> None:
+    from serving.api import at_risk, customers, events, export, live, models, scores
+
+    for module in (scores, live, events, customers, at_risk, export, models):
+        app.include_router(module.router)
 
 
 @contextlib.asynccontextmanager
