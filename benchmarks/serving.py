@@ -2,7 +2,8 @@
 
 `python -m benchmarks.serving [workspace] [--mlflow]`; without a workspace a company is generated
 and trained first. Setia answers with metrics, keys and limits on. Costs are the kernel's processor
-time of the servers, not time on the wall.
+time of the servers, not time on the wall, and the least of several rounds in which all take turns:
+what else runs on the machine can only add to a round.
 """
 
 import json
@@ -32,7 +33,9 @@ from training.bundle import load_bundle
 CUSTOMERS = 20_000
 """In the store; a trained company's rows are repeated under new ids up to so many."""
 CONNECTIONS = (1, 16, 64)
-REQUESTS, REQUESTS_OF_RIVALS = 4_000, 800
+ROUNDS = 5
+REQUESTS, REQUESTS_OF_RIVALS = 1_000, 160
+"""In each round."""
 BULK = 10_000
 
 STORED = Call("/v1/customers/{}")
@@ -112,7 +115,7 @@ def _answer(port: int, path: str, token: str) -> bytes:
 
 
 def _measured(servers: Mapping[str, Server], ids: list[str], token: str) -> Loads:
-    """Every call at every number of connections, the servers one after the other."""
+    """Every call at every number of connections, the servers taking turns, each at its best."""
     one = '{"customer_id": "{}"}'
     calls = {
         "floor": ("floor", STORED),
@@ -126,18 +129,34 @@ def _measured(servers: Mapping[str, Server], ids: list[str], token: str) -> Load
     }
     loads: Loads = {name: {} for name in calls}
     for connections in CONNECTIONS:
-        for name, (server, call) in calls.items():
-            ours = server in ("floor", "Setia", "keyless")
-            requests = REQUESTS if ours else REQUESTS_OF_RIVALS
-            load = servers[server].load(call, ids, connections, requests)
-            loads[name][connections] = load
-            floor = loads["floor"][connections]
-            print(
-                f"{name:34} {connections:>3} connections: CPU {load.cpu:7.0f} us, "
-                f"{load.cpu / floor.cpu:5.1f} x floor; p50 {load.p50:7.2f} ms, "
-                f"p99 {load.p99:7.2f} ms; {load.failed} failed"
-            )
+        rounds: dict[str, list[Load]] = {name: [] for name in calls}
+        for _ in range(ROUNDS):
+            for name, (server, call) in calls.items():
+                ours = server in ("floor", "Setia", "keyless")
+                requests = REQUESTS if ours else REQUESTS_OF_RIVALS
+                rounds[name].append(servers[server].load(call, ids, connections, requests))
+        for name, found in rounds.items():
+            loads[name][connections] = _best(found)
+            _print(name, connections, loads[name][connections], loads["floor"][connections])
     return loads
+
+
+def _best(rounds: list[Load]) -> Load:
+    """The least of each measure; failures of every round count."""
+    return Load(
+        min(load.cpu for load in rounds),
+        min(load.p50 for load in rounds),
+        min(load.p99 for load in rounds),
+        sum(load.failed for load in rounds),
+    )
+
+
+def _print(name: str, connections: int, load: Load, floor: Load) -> None:
+    print(
+        f"{name:34} {connections:>3} connections: CPU {load.cpu:7.0f} us, "
+        f"{load.cpu / floor.cpu:5.1f} x floor; p50 {load.p50:7.2f} ms, "
+        f"p99 {load.p99:7.2f} ms; {load.failed} failed"
+    )
 
 
 def _bulk(server: Server, ids: list[str], token: str) -> dict[str, float]:
