@@ -45,7 +45,7 @@ _CUSTOMERS = 600
 """Taken of the company, the most at risk first."""
 _AT_ONCE = 80
 """Customers that one plan is about, drawn anew for each, so that each finds some to contact."""
-_SECONDS = (0.0, 0.4)
+_SECONDS = (0.0, 0.8)
 """Between two kills."""
 _JUMP_HOURS = 4.0
 """Time jumps by up to so much at a kill, past the end of leases."""

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from features.feature_contract import Matrix
 from features.outreach_config import EndpointName
 from serving.at_risk import at_risk_parquet
 from serving.past import SCHEMA, PastScore, carry_past, past_scores
+from serving.score_ids import nightly_score_id, snapshot_id
 from serving.scoring import RiskTier, Score, score_record
 from serving.when import score_timings
 from training.bundle import Bundle
@@ -112,19 +113,9 @@ def about_scores(
     )
 
 
-def snapshot_id(created_at: datetime) -> str:
-    """The id of the scoring run whose scores were made then."""
-    return f"snap_{created_at.astimezone(UTC):%Y%m%dT%H%M%S%f}"
-
-
 def bundle_digest(bundle: Bundle) -> str:
     """SHA-256 over the digests of the bundle's files: the same exactly when the models are."""
     return hashlib.sha256(orjson.dumps(sorted(bundle.manifest.files.items()))).hexdigest()
-
-
-def nightly_score_id(snapshot_id: str, rank: int) -> str:
-    """The id of the score at place `rank` of a scoring run."""
-    return f"{snapshot_id}_{rank}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +254,9 @@ class OnlineSnapshot:
 
     def find_many(self, customer_ids: Sequence[str]) -> dict[str, OnlineCustomer]:
         """Those of the customers that the batch scored, by id."""
+        if len(customer_ids) == 1:
+            found = self.find(customer_ids[0])
+            return {found.customer_id: found} if found else {}
         rows = self._connection.execute(
             f"SELECT {_COLUMNS} FROM ranking JOIN customers USING (rank)"
             " WHERE customer_id IN (SELECT value FROM json_each(?))",

@@ -8,8 +8,9 @@ import orjson
 from sqlalchemy import Connection, Row, select
 
 from serving.fresh import LIVE_SCORES
-from serving.online import OnlineSnapshot, nightly_score_id, snapshot_id
+from serving.online import OnlineSnapshot
 from serving.outreach.records import DECISIONS, MESSAGES, PROGRAMMES
+from serving.score_ids import nightly_score_id, snapshot_id
 from serving.standings import RISK_EVENTS
 
 _MOST = 200

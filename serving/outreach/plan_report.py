@@ -93,7 +93,7 @@ class Shown:
     expected_gain: float | None
     opens: datetime
     why: str
-    """What moves their risk most, in words."""
+    """What raises their risk most, in words; else what lowers it."""
 
 
 @dataclass(frozen=True)
@@ -244,8 +244,13 @@ def _shown(decision: Decision, prospect: Prospect, record: Mapping[str, Any]) ->
         change=prospect.candidate.change,
         expected_gain=decision.expected_gain,
         opens=window.opens if window else prospect.candidate.scored_at,
-        why=next((reason["text"] for reason in record["reasons"]), ""),
+        why=_why(record["reasons"]),
     )
+
+
+def _why(reasons: Sequence[Mapping[str, Any]]) -> str:
+    raising = [reason for reason in reasons if reason["effect"] == "raises"]
+    return next((reason["text"] for reason in (*raising, *reasons)), "")
 
 
 def _notes(planned: Planned, config: PipelineConfig) -> list[str]:

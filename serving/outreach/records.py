@@ -64,7 +64,7 @@ DECISIONS = Table(
     Column("window_opens", UtcTime),
     Column("window_closes", UtcTime),
     Column("note", String(500)),
-    Index("decisions_by_customer", "programme", "customer_id", "decided_at"),
+    Index("decisions_by_customer", "customer_id", "decided_at"),
     Index("decisions_in_arms", "decided_at", sqlite_where=_IN_ARM, postgresql_where=_IN_ARM),
 )
 """One row per customer considered by a plan.

@@ -1,7 +1,7 @@
 """An erased person is nowhere in the database or the files, and what is counted stays true."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from serving.online import OnlineSnapshot
 from serving.outreach.assignments import first_assignments, what_became
 from serving.outreach.effect_report import report_effect
 from serving.outreach.forgotten import forget_for_good, forgotten_by
+from serving.outreach.leases import lease
 from serving.outreach.message import Message
-from serving.outreach.outbox import lease
 from serving.outreach.recheck import Permission
 from serving.outreach.records import AUDIT, MESSAGES, OUTCOMES
 from serving.scoring import write_scores
@@ -29,7 +29,7 @@ from tests.conftest import write_snapshot
 from tests.serving.live_company import score_live_company
 from tests.serving.operations import NOW
 from tests.serving.outreach.programme import DAY, HORIZON, START, begin, config, draw
-from tests.serving.scored_company import Company, score_company
+from tests.serving.scored_company import Company, publish, score_company
 
 WHO = "canary-77"
 OTHER = "innocent-1"
@@ -266,6 +266,16 @@ def test_the_others_keep_place_and_score(scored: Company) -> None:
         assert (found.rank, found.score, found.timing) == (one.rank, one.score, one.timing)
     assert len(History(path.with_name("history.db")).rows("c_0008")["orders"]) == 2
     assert History(path.with_name("history.db")).rows("c_0007") == {}
+
+
+def test_what_earlier_runs_said_of_them_goes_too(scored: Company) -> None:
+    publish(scored, NOW + timedelta(days=1))
+    path = scored.workspace / "scores" / "online.db"
+    assert len(OnlineSnapshot(path).past("c_0007")) == 1
+    erase_customer(Database(scored.workspace), scored.workspace, "c_0007", "command", NOW)
+    after = OnlineSnapshot(path)
+    assert (after.past("c_0007"), len(after.past("c_0008"))) == ([], 1)
+    assert b"c_0007" not in path.read_bytes()
 
 
 def test_who_is_in_no_file_changes_none(scored: Company) -> None:

@@ -113,7 +113,7 @@ def _decisions() -> None:
         sa.Column("window_closes", _TIME),
         sa.Column("note", sa.String(500)),
     )
-    columns = ["programme", "customer_id", "decided_at"]
+    columns = ["customer_id", "decided_at"]
     op.create_index("decisions_by_customer", "decisions", columns)
     in_arms = sa.text("arm IS NOT NULL")
     op.create_index(

@@ -19,8 +19,8 @@ from features.config import PipelineConfig
 from features.windows import local_day
 from serving.database import Database
 from serving.outreach.basis import Basis
+from serving.outreach.leases import Attempt, lease, settle
 from serving.outreach.message import Message, Receipt, Verdict
-from serving.outreach.outbox import Attempt, lease, settle
 from serving.outreach.planning import write_plan
 from serving.outreach.programmes import find_programme
 from serving.outreach.recheck import boundary_of

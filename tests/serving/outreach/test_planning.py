@@ -337,3 +337,16 @@ def test_support_gets_those_with_a_ticket_and_a_note(
     assert lines[1].startswith(
         "c_0007,t_1,ticket t_1: this customer may leave; solve it before we sell,0."
     )
+
+
+def test_old_decisions_go_but_for_those_by_which_effects_are_measured(
+    database: Database, shop: Shop, basis: Basis
+) -> None:
+    first = write_plan(database, shop.config, basis, NOW)
+    arms = {one.customer_id for one in first.plan.decisions if one.arm}
+    for days, kept in ((90, CUSTOMERS), (91, len(arms))):
+        later = write_plan(database, shop.config, basis, NOW + timedelta(days=days))
+        rows = [row for row in rows_of(database, DECISIONS) if row.run == first.run]
+        assert len(rows) == kept
+        assert later.run in {row.run for row in rows_of(database, DECISIONS)}
+    assert {row.customer_id for row in rows} == arms
