@@ -315,7 +315,7 @@ def test_fresh_rows_are_erased(database: Database, tmp_path: Path) -> None:
 
 
 def test_a_scoring_run_leaves_out_whom_the_snapshot_still_holds(tmp_path: Path) -> None:
-    company = score_live_company(tmp_path, 25, days=200)
+    company = score_live_company(tmp_path, 25)
     workspace = company.config.workspace
     who = company.run.scores[0].customer_id
     database = Database(workspace)
