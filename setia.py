@@ -13,6 +13,7 @@ from features.windows import cutoff_from
 from setia_keys import app as keys_app
 from setia_options import CONFIG, ConfigFile, Json
 from setia_outcomes import app as outcomes_app
+from setia_outcomes import forget
 from setia_outreach import app as outreach_app
 from setia_steps import (
     become_server,
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.add_typer(keys_app, name="keys")
 app.add_typer(outreach_app, name="outreach")
 app.add_typer(outcomes_app, name="outcomes")
+app.command()(forget)
 
 CutoffDay = Annotated[
     str | None,

@@ -81,6 +81,41 @@ def report(
     terminal.document(found.model_dump(mode="json"))
 
 
+def forget(
+    customer_id: Annotated[str, typer.Argument(help="The id as your sources have it.")],
+    config: ConfigFile = CONFIG,
+    json: Json = False,
+) -> None:
+    """Erase a person for good: nothing is shown of them or sent to them again.
+
+    Of the id only a keyed hash stays. The receipt says what was erased where, and what is left
+    to you. Known or not, the person is never scored or contacted from now on.
+    """
+    from serving.erasure import erase_customer
+
+    terminal, settings = Terminal(json=json), load_config(config)
+    database = _database(settings)
+    now = datetime.now(UTC)
+    receipt = erase_customer(database, settings.workspace, customer_id, "command", now)
+    database.close()
+    if receipt.erased_before:
+        terminal.say(
+            f"this person was erased before, at {receipt.erased_before:%Y-%m-%d %H:%M} UTC"
+        )
+    for table, rows in receipt.rows.items():
+        terminal.say(f"{table}: {rows:,} rows erased or cleared")
+    for file, said in receipt.files.items():
+        terminal.say(f"{file}: {said}")
+    for endpoint, messages in receipt.sent_to.items():
+        terminal.say(
+            f"{endpoint} was given {messages:,} messages about them: ask for erasure there"
+        )
+    terminal.say("left to you:")
+    for task in receipt.to_do:
+        terminal.say(f"  - {task}")
+    terminal.document(receipt)
+
+
 def _show(found: "EffectReport", terminal: Terminal) -> None:
     """The report in words and tables."""
     if found.generated:

@@ -8,6 +8,7 @@ import typer
 
 from features.config import PipelineConfig, load_config
 from setia_delivery import app as delivery_app
+from setia_delivery import deliver_once
 from setia_options import CONFIG, ConfigFile, Json
 from setia_plan import show_plan
 from setia_terminal import Terminal
@@ -39,6 +40,22 @@ def plan(
     settings = load_config(config)
     report = run_plan(settings, terminal, dry_run=dry_run)
     terminal.document(report)
+
+
+@app.command()
+def run(config: ConfigFile = CONFIG, json: Json = False) -> None:
+    """Plan, then deliver once what is due: for cron and timers, as often as you like.
+
+    Exits with 1 when an endpoint cannot be used as configured; the others are delivered to.
+    """
+    terminal = Terminal(json=json)
+    settings = load_config(config)
+    planned = run_plan(settings, terminal, dry_run=False)
+    terminal.step("Delivery")
+    states, problems = deliver_once(settings, terminal)
+    terminal.document({"plan": planned, "endpoints": states, "problems": problems})
+    if problems:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -97,17 +114,14 @@ def run_plan(settings: PipelineConfig, terminal: Terminal, *, dry_run: bool) -> 
     from serving.outreach.planning import preview_plan, write_plan
     from serving.outreach.playbook import playbook_of
     from serving.outreach.support_list import write_support_list
-    from serving.uplift import load_uplift
+    from serving.served import load_served
 
     now = datetime.now(UTC)
     playbook_of(settings).check(settings.outreach.channels)
-    uplift = load_uplift(settings.workspace)
-    basis = read_basis(settings, now, uplift)
+    basis = read_basis(settings, load_served(settings.workspace), now)
     database = Database(settings.workspace, settings.operations_url)
     made = (preview_plan if dry_run else write_plan)(database, settings, basis, now)
     listed = None if dry_run else write_support_list(settings.workspace / "outreach", made)
     report = report_plan(made, settings)
     show_plan(report, settings, listed, terminal)
-    if uplift and not uplift.ranks:
-        terminal.say(uplift.verdict)
     return report

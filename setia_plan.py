@@ -18,7 +18,7 @@ def show_plan(
         terminal.say("Generated company: no customer below is real")
     terminal.step(f"Programme {report.programme!r}")
     terminal.say(_holdout_sentence(report.holdout))
-    terminal.say(f"What contact changes is {report.assumption}.")
+    terminal.say(f"{report.assumption[0].upper()}{report.assumption[1:]}.")
     _contacts(report, settings, terminal)
     _money(report, terminal)
     _support(report, listed, terminal)

@@ -15,6 +15,7 @@ from setia_terminal import Terminal
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from features.forgotten import Forgotten
     from features.ingest.report import IngestReport
     from serving.batch import ScoreRun
     from training.backtests import BacktestRow
@@ -27,13 +28,23 @@ def run_ingest(settings: PipelineConfig, terminal: Terminal) -> "IngestReport":
 
     try:
         with terminal.progress() as progress:
-            report = ingest(settings, progress, datetime.now(UTC))
+            report = ingest(settings, progress, datetime.now(UTC), _forgotten(settings))
     except TooManyRejects as error:
         terminal.ingested(error.report)
         terminal.document(error.report)
         raise
     terminal.ingested(report)
     return report
+
+
+def _forgotten(settings: PipelineConfig) -> "Forgotten":
+    from serving.database import Database
+    from serving.outreach.forgotten import forgotten_by
+
+    database = Database(settings.workspace, settings.operations_url)
+    found = forgotten_by(database)
+    database.close()
+    return found
 
 
 def run_features(
@@ -164,12 +175,17 @@ def run_scoring(
     from serving.after_run import follow_run
     from serving.batch import score_snapshot
     from serving.database import Database
+    from serving.erasure import erase_late
+    from serving.outreach.forgotten import forgotten_by
 
     now = datetime.now(UTC)
     database = Database(settings.workspace, settings.operations_url)
     with terminal.progress() as progress:
-        run = score_snapshot(settings, cutoff, now, progress)
-        followed = follow_run(settings.workspace, database, run.scores, now, progress)
+        run = score_snapshot(settings, cutoff, now, progress, forgotten_by(database))
+        ids = [score.customer_id for score in run.scores]
+        late = erase_late(database, settings.workspace, ids)
+        scores = [score for score in run.scores if score.customer_id not in late]
+        followed = follow_run(settings.workspace, database, scores, now, progress)
     database.close()
     terminal.at_risk(run)
     terminal.followed(followed)

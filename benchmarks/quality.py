@@ -20,7 +20,7 @@ from benchmarks.quality_scores import SETIA, Forecast, Scores, score
 from benchmarks.quality_tables import differences, table
 from training import dataset, rows
 from training.dataset import CannotTrain, NotEnoughHistory
-from training.fitting import fit_models
+from training.fitting import fit_models, with_value
 from training.rows import NoValueModel
 
 
@@ -65,7 +65,8 @@ def _judged_split(name: str, save: Path | None) -> list[str]:
 
 def _setia(found: Material) -> Forecast:
     """The product's models, fitted and asked exactly as `setia backtest` does."""
-    fitted = fit_models(found.churn, found.value, found.config.training)
+    training = found.config.training
+    fitted = with_value(fit_models(found.churn, training), found.value, training)
     said = fitted.models.predict(found.churn.test.X)
     return Forecast(said.propensity, said.expected_orders, said.clv, said.clv_low, said.clv_high)
 

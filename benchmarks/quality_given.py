@@ -108,7 +108,7 @@ def _folds(data: Dataset) -> npt.NDArray[np.int64]:
 
 
 def _setia(config: PipelineConfig, known: Dataset, asked: Dataset) -> Vector:
-    models = fit_models(Rows(known, asked, known), None, config.training).models
+    models = fit_models(Rows(known, asked), config.training).models
     return models.predict(asked.X).propensity
 
 
@@ -138,7 +138,7 @@ def _balanced(config: PipelineConfig, data: Dataset) -> str:
     known, asked = data.rows(teaches), data.rows(~teaches)
     left, stayed = (np.flatnonzero(np.asarray(known.churned) == kind) for kind in (1, 0))
     even = known.rows(np.sort(np.concatenate([left, stayed[: len(left)]])))
-    models = fit_models(Rows(even, asked, even), None, config.training).models
+    models = fit_models(Rows(even, asked), config.training).models
     rate = float(np.asarray(data.churned).mean())
     said = in_population(models.churn, even, rate).predict(asked.X).mean()
     ratio = said / np.asarray(asked.churned).mean()

@@ -102,7 +102,7 @@ def measure(company: Company, config: PipelineConfig, seed: int) -> Found:
     ingest(config)
     snapshot = configured_snapshot(config)
     rows = churn_rows(snapshot, config, latest_matured(snapshot, config.churn.horizon_days))
-    models = fit_models(rows, None, config.training).models
+    models = fit_models(rows, config.training).models
     test, contributions = rows.test, models.contributions(rows.test.X)
     narrator = Narrator(test.contract, "en", config.currency, fit_typical(rows.train.X))
     told = list(narrator.explain(test.X, contributions, [True] * len(test)))

@@ -100,14 +100,14 @@ def _default(data: Dataset) -> None:
     """The fit that `setia train` makes of rows whose last cutoff judges what the first have."""
     from training.btyd.composite import Btyd
     from training.families.forecast import Standpoint, history_of
-    from training.fitting import fit_models
-    from training.rows import Basis, Proof, Rows, ValueRows
+    from training.fitting import fit_models, with_value
+    from training.rows import Basis, Rows, ValueRows, proof_of
 
     last = data.rows(data.cutoff == data.cutoff.max())
     stand = Standpoint(last.X, Btyd.fit(history_of(last.X, data.contract.names)), 1.0)
-    ended = data.cutoff + np.timedelta64(HORIZON, "D") <= data.cutoff.max()
-    basis = Basis(HORIZON, HORIZON, stand, stand, Proof(data.rows(ended), last, stand))
-    fit_models(Rows(data, last, data, basis), ValueRows(data, last, data, basis), TrainingConfig())
+    basis = Basis(HORIZON, HORIZON, stand, proof_of(data, HORIZON, lambda _: stand))
+    fitted = fit_models(Rows(data, last, basis), TrainingConfig())
+    with_value(fitted, ValueRows(data, last, basis), TrainingConfig())
 
 
 def _peak() -> float:

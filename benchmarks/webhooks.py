@@ -1,82 +1,117 @@
-"""How many signed webhooks one worker delivers a second, beside what the receiver can take at all.
+"""How many signed webhooks one worker delivers a second, beside what httpx alone can post.
 
-`python -m benchmarks.webhooks [messages]`: so many messages on a SQLite that waits for the disk, to
-a receiver in a process of its own; then the same requests posted by httpx alone, unsigned and not
-recorded, which bounds what any sender on it could reach.
+`python -m benchmarks.webhooks [messages]`: so many contacts, each asked about at the send boundary
+and told in words, on a SQLite that waits for the disk, to a receiver in a process of its own. Then
+httpx posts as much, unsigned and not recorded, which bounds what any sender on it could reach.
 """
 
-import multiprocessing
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
+from sqlalchemy import insert
 
-from benchmarks.webhook_receiver import Receiver, receiving
-from features.outreach_config import WebhookEndpoint
+from benchmarks.webhook_receiver import ReceiverProcess
+from features.config import PipelineConfig
 from serving.database import Database
 from serving.outreach.delivery import Worker
-from serving.outreach.message import Message
 from serving.outreach.outbox import NewMessage, enqueue
-from serving.outreach.recheck import Permission
-from serving.outreach.webhooks import WebhookSender, webhook_sender
+from serving.outreach.playbook import playbook_of
+from serving.outreach.recheck import boundary_of
+from serving.outreach.records import DECISIONS, PROGRAMMES
+from serving.outreach.samples import sample
+from serving.outreach.senders import sender_for
 
 MESSAGES = 10_000
 _PROMISED = 300.0
 _VARIABLE = "WEBHOOK_SECRET"
 _SECRET = "whsec_" + "c2V0aWEgYmVuY2htYXJrIHNlY3JldCBvZiAzMiBieXRlcw=="
-_PAYLOAD = {
-    "churn_probability": 0.62,
-    "risk_tier": "high",
-    "clv": 184.2,
-    "value_at_risk": 114.2,
-    "currency": "EUR",
-    "reasons": [{"text": "First answers took 31 hours on average", "effect": 0.4}] * 3,
-    "next_step": "win_back",
-}
+_PAYLOAD = sample("win_back", "email", "en") | {"generated": True}
 
 
 def main(messages: int) -> int:
-    with tempfile.TemporaryDirectory() as folder, _receiver_process() as (url, asked):
-        database = Database(Path(folder))
-        now = datetime.now(UTC)
-        rows = (
-            NewMessage("crm", "customer.at_risk", f"c{n}", f"effect {n}", _PAYLOAD)
-            for n in range(messages)
-        )
-        with database.writing() as connection:
-            enqueue(connection, rows, now)
-        settings = WebhookEndpoint(kind="webhook", url=url, secret_variable=_VARIABLE)
-        sender = webhook_sender("crm", settings, {_VARIABLE: _SECRET})
-        ours, states = _delivered(database, sender)
-        reached, applied = asked()
-        bound = _posted(url, messages)
-        sender.close()
+    with tempfile.TemporaryDirectory() as folder, ReceiverProcess() as receiver:
+        config = _config(Path(folder), receiver.url)
+        database = Database(config.workspace)
+        _write(database, messages)
+        seconds, states = _delivered(database, config)
         database.close()
-    rate = messages / ours
-    print(f"delivered {states} in {ours:.1f} s: {rate:,.0f} a second, promised {_PROMISED:,.0f}")
-    print(f"the receiver got {reached:,} requests and applied {applied:,} messages")
-    print(f"httpx alone {messages / bound:,.0f} a second: ratio {bound / ours:.2f}")
-    return 0 if rate >= _PROMISED and applied == messages == reached else 1
+        told = receiver.told()
+        bound = _posted(receiver.url, messages)
+    rate, applied = messages / seconds, len(told.applied)
+    print(f"{dict(states)} in {seconds:.1f} s: {rate:,.0f} a second, promised {_PROMISED:,.0f}")
+    print(f"the receiver got {told.requests:,} requests and applied {applied:,} messages")
+    print(f"httpx alone: {messages / bound:,.0f} a second; ours is {bound / seconds:.2f} of it")
+    return 0 if rate >= _PROMISED and applied == messages == told.requests else 1
 
 
-def _delivered(database: Database, sender: WebhookSender) -> tuple[float, dict[str, int]]:
+def _config(workspace: Path, url: str) -> PipelineConfig:
+    endpoint = {"kind": "webhook", "url": url, "secret_variable": _VARIABLE}
+    outreach = {
+        "channels": {"email": {"endpoint": "crm", "daily_capacity": MESSAGES}},
+        "endpoints": {"crm": endpoint},
+        "quiet_hours": {"start": "00:00", "end": "00:00"},
+    }
+    given = {"name": "shop", "currency": "IDR", "workspace": workspace, "sources": {}}
+    return PipelineConfig.model_validate(given | {"outreach": outreach})
+
+
+def _write(database: Database, messages: int) -> None:
+    """Decisions to contact so many customers, and their messages."""
+    now = datetime.now(UTC)
+    programme = {"name": "retention", "holdout_key": bytes(16), "holdout_share": 1e-9}
+    decision = {
+        "programme": "retention",
+        "run": "run_1",
+        "decided_at": now,
+        "occasion": "risk",
+        "action": "contact",
+        "reason": "expected_gain",
+        "arm": "contact",
+        "channel": "email",
+        "step": "win_back",
+        "value": 100.0,
+        "timezone": "Asia/Jakarta",
+        "window_opens": now,
+    }
+    rows = [decision | {"id": f"dec_{n}", "customer_id": f"c{n}"} for n in range(messages)]
+    contacts = (
+        NewMessage(
+            endpoint="crm",
+            type="outreach.contact",
+            customer_id=f"c{n}",
+            effect_key=f"effect {n}",
+            payload=_PAYLOAD | {"score_as_of": now.isoformat()},
+            decision_id=f"dec_{n}",
+        )
+        for n in range(messages)
+    )
+    with database.writing() as connection:
+        begun = {"planned": messages, "started_at": now, "plans": 1}
+        connection.execute(insert(PROGRAMMES).values(programme | begun))
+        connection.execute(insert(DECISIONS), rows)
+        enqueue(connection, contacts, now)
+
+
+def _delivered(database: Database, config: PipelineConfig) -> tuple[float, Counter[str]]:
+    endpoint, playbook = config.outreach.endpoints["crm"], playbook_of(config)
+    sender = sender_for("crm", endpoint, {_VARIABLE: _SECRET}, database, playbook)
+    boundary = boundary_of(config.outreach, config.workspace)
     draws = random.Random(1)  # noqa: S311
-    worker = Worker(database, {"crm": sender}, _anybody, lambda: datetime.now(UTC), draws)
+    worker = Worker(
+        database, {"crm": sender}, boundary.permissions, lambda: datetime.now(UTC), draws
+    )
     start = time.perf_counter()
     states = worker.deliver_due()["crm"]
-    return time.perf_counter() - start, dict(states)
-
-
-def _anybody(_: object, messages: Sequence[Message], __: object) -> list[Permission]:
-    return [Permission("send") for _ in messages]
+    seconds = time.perf_counter() - start
+    sender.close()
+    return seconds, states
 
 
 def _posted(url: str, messages: int) -> float:
@@ -90,32 +125,6 @@ def _posted(url: str, messages: int) -> float:
 
         assert set(threads.map(post, range(messages))) == {204}  # noqa: S101
         return time.perf_counter() - start
-
-
-@contextmanager
-def _receiver_process() -> Iterator[tuple[str, Callable[[], tuple[int, int]]]]:
-    """The URL of a receiver, and what tells its requests and applied messages."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,))
-    process.start()
-
-    def asked() -> tuple[int, int]:
-        ours.send("count")
-        requests, applied = ours.recv()
-        return requests, applied
-
-    try:
-        yield ours.recv(), asked
-    finally:
-        ours.send(None)
-        process.join()
-
-
-def _serve(pipe: Connection) -> None:
-    with receiving(Receiver()) as receiver:
-        pipe.send(receiver.url)
-        while pipe.recv():
-            pipe.send((receiver.requests, len(receiver.applied)))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def judge(config: PipelineConfig, watched: int) -> Judged:
     snapshot = configured_snapshot(config)
     cutoff, end = latest_matured(snapshot, watched), snapshot.manifest.watermark
     rows = churn_rows(snapshot, config, cutoff)
-    fitted = fit_models(rows, None, config.training).models
+    fitted = fit_models(rows, config.training).models
     learned, seen = rows.train, event_timing(snapshot, config, rows.train, cutoff)
     fitted_at = fitted.predict(learned.X).propensity
     hazard = fit_hazard(learned, fitted_at, seen, config.churn, config.timezone)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
@@ -73,6 +74,22 @@ def feature_table(
         places.append(rows)
         parts.append(values)
     return _in_order(spine, pa.concat_tables(parts), places)
+
+
+def feature_parts(
+    snapshot: Snapshot, spine: pa.Table
+) -> Iterator[tuple[npt.NDArray[np.int64], pa.Table]]:
+    """`feature_table` part by part: places in `spine`, and the values there.
+
+    Raises as `feature_table` does.
+    """
+    chosen = _chosen(snapshot, spine)
+    if spark := spark_behind(snapshot):
+        yield np.arange(len(spine)), feature_table_on_spark(spark, snapshot, chosen, spine, None)
+        return
+    for rows, values in _parts(snapshot, chosen, spine, None):
+        yield rows.to_numpy().astype(np.int64), values
+        del values  # Else it would stay beside the next part while that is made.
 
 
 def write_features(

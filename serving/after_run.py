@@ -12,7 +12,8 @@ from serving.fresh import FRESH_ROWS, LIVE_SCORES, FreshStore
 from serving.fresh_scoring import FreshScorer
 from serving.live import LiveShelf
 from serving.newer import NewerScores
-from serving.online import About, nightly_score_id
+from serving.online import About, OnlineSnapshot
+from serving.score_ids import nightly_score_id
 from serving.scoring import Score
 from serving.served import load_served
 from serving.standings import (
@@ -45,18 +46,18 @@ class Followed:
 def follow_run(
     workspace: Path,
     database: Database,
-    ranked: Sequence[Score],
+    scores: Sequence[Score],
     now: datetime,
     progress: ProgressCallback,
 ) -> Followed:
-    """Take in the run just written, whose scores in at-risk order are `ranked`.
+    """Take in the run just written, which found `scores`.
 
     May be repeated after a failure: each change is told once.
     """
     served = load_served(workspace)
     about, store = served.snapshot.about, FreshStore(database)
     with store.writing_alone() as connection:
-        changes = _changes(connection, about, ranked, now)
+        changes = _changes(connection, served.snapshot, scores, now)
         tell(connection, changes, about, now)
         _note(connection, about)
         _prune(connection, now - timedelta(days=about.serving.history_days))
@@ -73,28 +74,34 @@ def follow_run(
 
 def _changes(
     connection: Connection,
-    about: About,
-    ranked: Sequence[Score],
+    snapshot: OnlineSnapshot,
+    scores: Sequence[Score],
     now: datetime,
 ) -> list[Change]:
     """Who stands otherwise by the run than before; the first run only says where all stand."""
     known = dict(connection.execute(select(STANDINGS.c.customer_id, STANDINGS.c.is_at_risk)).all())
     if not has_run(connection):
-        first = {one.score.customer_id: one.is_at_risk for one in _crossed(about, ranked, known)}
+        first = {one.score.customer_id: one.is_at_risk for one in _crossed(snapshot, scores, known)}
         set_standings(connection, first, now)
         return []
     # What a live score said is newer than the run, and is taken over by the next live score.
-    late = select(FRESH_ROWS.c.customer_id).where(FRESH_ROWS.c.received_at > about.data_until)
+    late = select(FRESH_ROWS.c.customer_id).where(
+        FRESH_ROWS.c.received_at > snapshot.about.data_until
+    )
     ahead = set(connection.scalars(late))
-    return [one for one in _crossed(about, ranked, known) if one.score.customer_id not in ahead]
+    return [one for one in _crossed(snapshot, scores, known) if one.score.customer_id not in ahead]
 
 
-def _crossed(about: About, ranked: Sequence[Score], known: Mapping[str, bool]) -> Iterator[Change]:
-    for rank, score in enumerate(ranked, 1):
+def _crossed(
+    snapshot: OnlineSnapshot, scores: Sequence[Score], known: Mapping[str, bool]
+) -> Iterator[Change]:
+    about = snapshot.about
+    for score in scores:
         was = known.get(score.customer_id, False)
         stands = stands_at_risk(score.churn_probability, about.serving, was=was)
-        if stands != was:
-            yield Change(score, nightly_score_id(about.snapshot_id, rank), _CAUSE, stands)
+        # Who is not in the snapshot was erased while it was made.
+        if stands != was and (found := snapshot.find(score.customer_id)):
+            yield Change(score, nightly_score_id(about.snapshot_id, found.rank), _CAUSE, stands)
 
 
 def _note(connection: Connection, about: About) -> None:

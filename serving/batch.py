@@ -13,6 +13,7 @@ from features.company_shape import company_shape
 from features.config import PipelineConfig, ServingConfig
 from features.engine import configured_snapshot
 from features.feature_contract import FeatureContract, Matrix
+from features.forgotten import NOBODY, Forgotten
 from features.snapshot import Snapshot, open_snapshot
 from features.spark.snapshot import spark_behind
 from features.spine import eligible_at
@@ -41,9 +42,15 @@ class ScoreRun:
 
 
 def score_snapshot(
-    config: PipelineConfig, cutoff: datetime | None, now: datetime, progress: ProgressCallback
+    config: PipelineConfig,
+    cutoff: datetime | None,
+    now: datetime,
+    progress: ProgressCallback,
+    forgotten: Forgotten = NOBODY,
 ) -> ScoreRun:
     """Score every eligible customer with the champion and write `<workspace>/scores`.
+
+    Nothing is written of those who are `forgotten`, should the snapshot still hold them.
 
     `cutoff` defaults to the snapshot's watermark; `now` is the time written beside the scores.
 
@@ -53,8 +60,8 @@ def score_snapshot(
     bundle = load_bundle(config.workspace / "bundle")
     snapshot = configured_snapshot(config)
     cutoff = cutoff or snapshot.manifest.watermark
-    scores, X = _scored(config, snapshot, bundle, cutoff, progress)
-    _write_for_live(config, snapshot, bundle, cutoff)
+    scores, X = _without(forgotten, *_scored(config, snapshot, bundle, cutoff, progress))
+    _write_for_live(config, snapshot, bundle, cutoff, forgotten)
     return _write(config, bundle, scores, X, cutoff, last_fact(snapshot.manifest), now)
 
 
@@ -84,8 +91,17 @@ def _scored(
     return scores, X
 
 
+def _without(forgotten: Forgotten, scores: list[Score], X: Matrix) -> tuple[list[Score], Matrix]:
+    kept = [place for place, score in enumerate(scores) if score.customer_id not in forgotten]
+    return (scores, X) if len(kept) == len(scores) else ([scores[place] for place in kept], X[kept])
+
+
 def _write_for_live(
-    config: PipelineConfig, snapshot: Snapshot, bundle: Bundle, cutoff: datetime
+    config: PipelineConfig,
+    snapshot: Snapshot,
+    bundle: Bundle,
+    cutoff: datetime,
+    forgotten: Forgotten,
 ) -> None:
     """Write what a live request needs to score as this run does: the company, and who did what."""
     context = LiveContext(
@@ -97,7 +113,7 @@ def _write_for_live(
     folder = config.workspace / "scores"
     write_live_context(folder, context)
     rows = open_snapshot(snapshot.folder, memory_limit=config.memory_limit)
-    write_history(folder / HISTORY, rows)
+    write_history(folder / HISTORY, rows, forgotten)
     rows.connection.close()
 
 

@@ -20,6 +20,7 @@ from serving.history import FILE, History, Row, Rows
 from serving.live import GivenRows, LiveScorer, NotEligible
 from serving.newer import NewerScores
 from serving.online import OnlineSnapshot
+from serving.outreach.forgotten import refuse_erased
 from serving.scoring import Score
 from serving.served import NotReady, Served
 from serving.standings import Change, RiskEvent, standing, stands_at_risk, tell
@@ -84,13 +85,14 @@ class FreshScorer:
     ) -> Rescored:
         """Keep the rows, score the customer from all that is known, and keep that too.
 
-        Either all of it is kept or none. Raises RowsRefused when rows break the contract, and
-        NotReady when there is no history to add them to.
+        Either all of it is kept or none. Raises RowsRefused when rows break the contract, Erased
+        for a person who was, and NotReady when there is no history to add them to.
         """
         history = self._histories.history()
         admitted = scorer.admit(customer_id, given, now)
         fresh = {name: [with_text_read(row) for row in rows] for name, rows in admitted.items()}
         with self._store.writing(customer_id) as writer:
+            refuse_erased(writer.connection, customer_id)
             writer.add(fresh, now)
             rows = _together(history, customer_id, writer.rows_since(history.data_until))
             found = _rescored(writer, served, scorer, rows, caused_by(fresh), now)

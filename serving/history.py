@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from features.contracts import TABLES
+from features.forgotten import NOBODY, Forgotten
 from features.ingest.normalise import literal
 from features.versions import KNOWN_FROM, KNOWN_UNTIL, versions_of
 
@@ -40,8 +41,11 @@ _TIMES = frozenset(name for table in TABLES.values() for name in table.times) | 
 }
 
 
-def write_history(path: Path, snapshot: "Snapshot") -> None:
-    """Write every customer's rows of `snapshot`, which is open on DuckDB, to `path`."""
+def write_history(path: Path, snapshot: "Snapshot", forgotten: Forgotten = NOBODY) -> None:
+    """Write every customer's rows of `snapshot`, which is open on DuckDB, to `path`.
+
+    Those who are `forgotten` are left out.
+    """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     os.close(handle)
     fresh = Path(name)
@@ -52,7 +56,8 @@ def write_history(path: Path, snapshot: "Snapshot") -> None:
             connection.execute(
                 "INSERT INTO about VALUES (?)", (last_fact(snapshot.manifest).isoformat(),)
             )
-            connection.executemany("INSERT INTO customers VALUES (?, ?)", _packed(snapshot))
+            packed = (row for row in _packed(snapshot) if row[0] not in forgotten)
+            connection.executemany("INSERT INTO customers VALUES (?, ?)", packed)
         fresh.chmod(0o600)
         fresh.replace(path)
     finally:

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from features.config import ServingConfig
 from features.feature_contract import Matrix
 from features.outreach_config import EndpointName
 from serving.at_risk import at_risk_parquet
+from serving.past import SCHEMA, PastScore, carry_past, past_scores
+from serving.score_ids import nightly_score_id, snapshot_id
 from serving.scoring import RiskTier, Score, score_record
 from serving.when import score_timings
 from training.bundle import Bundle
@@ -96,7 +98,7 @@ def about_scores(
     """What the snapshot of `customers` scores made by `bundle` at `cutoff` says of itself."""
     manifest = bundle.manifest
     return About(
-        snapshot_id=f"snap_{now:%Y%m%dT%H%M%S%f}",
+        snapshot_id=snapshot_id(now),
         created_at=now,
         cutoff=cutoff,
         customers=customers,
@@ -114,11 +116,6 @@ def about_scores(
 def bundle_digest(bundle: Bundle) -> str:
     """SHA-256 over the digests of the bundle's files: the same exactly when the models are."""
     return hashlib.sha256(orjson.dumps(sorted(bundle.manifest.files.items()))).hexdigest()
-
-
-def nightly_score_id(snapshot_id: str, rank: int) -> str:
-    """The id of the score at place `rank` of a scoring run."""
-    return f"{snapshot_id}_{rank}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,23 +154,45 @@ def write_online(
     os.close(handle)
     fresh = Path(name)
     try:
-        _fill(fresh, bundle, about, ranked, X)
+        _fill(fresh, path, bundle, about, ranked, X)
         fresh.chmod(0o644)
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
 
 
-def _fill(path: Path, bundle: Bundle, about: About, ranked: Sequence[Score], X: Matrix) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
+def _fill(
+    path: Path, old: Path, bundle: Bundle, about: About, ranked: Sequence[Score], X: Matrix
+) -> None:
+    with closing(sqlite3.connect(path.as_uri(), uri=True)) as connection, connection:
         connection.execute("PRAGMA journal_mode = OFF")
-        connection.executescript(_SCHEMA)
+        connection.executescript(_SCHEMA + SCHEMA)
         connection.execute("INSERT INTO about VALUES (?)", (about.model_dump_json(),))
         parquet = at_risk_parquet(ranked, about.currency)
         connection.execute("INSERT INTO export VALUES (?)", (parquet,))
         connection.executemany("INSERT INTO ranking VALUES (?, ?, ?, ?, ?)", _ranking(ranked))
         rows = _rows(bundle, about, ranked, X)
         connection.executemany("INSERT INTO customers VALUES (?, ?, ?, ?)", rows)
+        _carry(connection, old, about)
+
+
+def _carry(connection: sqlite3.Connection, old: Path, about: About) -> None:
+    """Take over what earlier runs said, if the snapshot before this one is readable and like it."""
+    try:
+        before = OnlineSnapshot(old)
+    except OnlineError:
+        return
+    before.close()
+    made_at = before.about.created_at
+    if made_at >= about.created_at or before.about.currency != about.currency:
+        return
+    connection.commit()
+    connection.execute("ATTACH ? AS old", (_uri(old),))
+    carry_past(connection, made_at, about.created_at, timedelta(days=about.serving.history_days))
+
+
+def _uri(path: Path) -> str:
+    return f"{path.resolve().as_uri()}?mode=ro&immutable=1"
 
 
 def _ranking(ranked: Sequence[Score]) -> Iterable[tuple[Any, ...]]:
@@ -213,14 +232,14 @@ class OnlineSnapshot:
         """
         if not path.is_file():
             raise OnlineError(f"{path} does not exist; run `setia score` to make it")
-        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        self._connection = sqlite3.connect(_uri(path), uri=True, check_same_thread=False)
         self.close = weakref.finalize(self, self._connection.close)
         try:
             self._connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
             document = self._connection.execute("SELECT document FROM about").fetchone()
             self.about = About.model_validate_json(document[0])
             self._connection.execute(f"SELECT {_COLUMNS} FROM ranking JOIN customers USING (rank)")
+            self._connection.execute("SELECT customer_id, points FROM past")
         except (sqlite3.Error, TypeError, ValidationError) as error:
             self.close()
             raise OnlineError(f"{path} is no snapshot ({error}); run `setia score` again") from None
@@ -241,6 +260,18 @@ class OnlineSnapshot:
             (orjson.dumps(customer_ids).decode(),),
         )
         return {row[0]: _customer(row) for row in rows}
+
+    @property
+    def has_parquet(self) -> bool:
+        """Whether the list is here as Parquet too; an erasure by the service alone takes it out."""
+        return self._connection.execute("SELECT 1 FROM export").fetchone() is not None
+
+    def past(self, customer_id: str) -> list[PastScore]:
+        """What earlier scoring runs said of the customer, the oldest first."""
+        row = self._connection.execute(
+            "SELECT points FROM past WHERE customer_id = ?", (customer_id,)
+        ).fetchone()
+        return past_scores(row[0]) if row else []
 
     def parquet(self) -> Iterator[bytes]:
         """The at-risk list as a Parquet file, in pieces."""

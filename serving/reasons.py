@@ -23,6 +23,7 @@ SHOWN = 3
 
 EXPERIENCES = frozenset({"waiting", "unsolved", "escalated", "satisfaction", "refunds"})
 """Themes of what the company did to the customer; the others are what the customer does."""
+_OWN_DOING = frozenset({"recency", "frequency", "spending", "variety", "usage"})
 _TELLING = 0.1
 """Log odds from which an experience comes first: it raises the odds by a tenth."""
 _SPLIT: dict[str, dict[str, tuple[str, ...]]] = {
@@ -184,7 +185,8 @@ class Narrator:
         """The theme's reason, by the strongest feature that may speak for it; None if none may.
 
         A feature speaks where it pulls the theme's way and its value does not belie that: a
-        value known to be riskier when larger does not raise risk by being small.
+        value known to be riskier when larger does not raise risk by being small, nor does
+        what never happened.
         """
         total = float(parts[places].sum())
         sign = 1 if total > 0.0 else -1
@@ -200,9 +202,14 @@ class Narrator:
         return Reason(theme, feature.name, value, effect, text, actionable, total)
 
     def _is_belied(self, place: int, row: Vector, sign: int) -> bool:
-        """Whether the feature's declared direction says the opposite of `sign` for its value."""
+        """Whether plain sense says the opposite of `sign` for the feature's value.
+
+        A declared direction says so, and so does an absence.
+        """
         value, wanted = float(row[place]), self.features[place].direction * sign
-        if wanted == 0 or math.isnan(value):
+        if math.isnan(value):
+            return _is_absence_belied(self.features[place], sign)
+        if wanted == 0:
             return False
         if value == 0 and wanted > 0:
             return True
@@ -232,6 +239,17 @@ def theme_of(feature: Feature) -> str:
         if any(part in feature.name for part in parts):
             return theme
     return feature.group
+
+
+def _is_absence_belied(feature: Feature, sign: int) -> bool:
+    """Whether plain sense says the opposite of `sign` where the feature's value is missing.
+
+    Days since what never happened are the longest there are. An experience that a customer never
+    had does not drive them away, and never having ordered or used anything does not hold them.
+    """
+    if feature.direction and "days_since" in feature.name:
+        return feature.direction * sign < 0
+    return theme_of(feature) in (EXPERIENCES if sign > 0 else _OWN_DOING)
 
 
 def _size(reason: Reason) -> float:

@@ -141,3 +141,20 @@ def test_the_report_is_said_kept_and_drawn(config: Path, tmp_path: Path) -> None
 def test_without_a_plan_the_report_says_so(tmp_path: Path) -> None:
     config = shop(tmp_path, buyers(5, 20))
     setia("outcomes", "report", "-c", config).refused("`setia outreach plan` makes the first")
+
+
+def test_an_erased_person_is_neither_read_nor_scored_again(config: Path) -> None:
+    workspace = config.parent / "var"
+    said = setia("forget", "c001", "-c", config).done()
+    assert "decisions: 1 rows erased or cleared" in said.out
+    assert "run `setia check` and `setia score`" in said.out
+    again = json.loads(setia("forget", "c001", "-c", config, "--json").done().out)
+    assert again["erased_before"] is not None
+    checked = setia("check", "-c", config).done()
+    assert "of customers who were erased" in checked.out
+    for file in workspace.rglob("*"):
+        if file.is_file():
+            assert b"c001" not in file.read_bytes(), file
+    ids = parquet.read_table(workspace / "snapshots" / "orders.parquet")["customer_id"].to_pylist()
+    assert "c001" not in ids
+    assert "c003" in ids

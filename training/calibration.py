@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 Vector = npt.NDArray[np.float64]
 Kind: TypeAlias = Literal["none", "platt", "isotonic", "anchored"]
 
+_NEWTON_STEPS = 50
+
 
 class Calibration(BaseModel):
     """From raw score to propensity: a straight line in logits, or a rising step-free curve."""
@@ -34,3 +36,16 @@ def sigmoid(logit: Vector) -> Vector:
     """Probability whose log odds are `logit`; far logits saturate without a warning."""
     odds: Vector = np.exp(-np.clip(logit, -500.0, 500.0))
     return 1.0 / (1.0 + odds)
+
+
+def shift_to_mean(raw_score: Vector, mean: float) -> float:
+    """What to add to all log odds so that the mean propensity is `mean`, by Newton's method."""
+    shift = 0.0
+    for _ in range(_NEWTON_STEPS):
+        propensity = sigmoid(raw_score + shift)
+        slope = float(np.mean(propensity * (1.0 - propensity)))
+        step = float(np.clip((mean - float(propensity.mean())) / max(slope, 1e-9), -1.0, 1.0))
+        shift += step
+        if abs(step) < 1e-12:
+            break
+    return shift

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from training.calibration import Calibration, sigmoid
+from training.calibration import Calibration, shift_to_mean, sigmoid
 
 Vector = npt.NDArray[np.float64]
 
@@ -67,12 +67,7 @@ def anchored(raw_score: Vector, mean_propensity: float) -> Calibration:
     BTYD knows the level from every order so far, the other models from the label windows they
     learned from; where the two disagree either may be right, so half the way is gone.
     """
-    shift = 0.0
-    for _ in range(_NEWTON_STEPS):
-        propensity = sigmoid(raw_score + shift)
-        slope = float(np.mean(propensity * (1.0 - propensity)))
-        step = (mean_propensity - float(propensity.mean())) / max(slope, 1e-9)
-        shift += float(np.clip(step, -1.0, 1.0))
+    shift = shift_to_mean(raw_score, mean_propensity)
     return Calibration(kind="anchored", intercept=_STRENGTH * shift)
 
 

@@ -1,6 +1,6 @@
 """The model card: what a version is for, what taught it, how good it is and where it fails."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from features.config import PipelineConfig
 from training.bundle import BundleInfo
@@ -10,9 +10,12 @@ from training.judging.profit import CONTACT, KEPT_VALUE, OFFER
 from training.judging.report import comparison_table, decile_table, grade_table, segment_table
 from training.judging.segments import Segment
 from training.judging.verdict import Verdict
-from training.rows import Rows, ValueRows, days
+from training.rows import Account, days
 from training.uplift.ranking import UpliftFit
 from training.uplift.report import uplift_section
+
+CHURN, CLV = "Churn", "CLV"
+"""What an account is of, as the card calls it."""
 
 _QUESTIONS = {
     "inactivity": "no {activity} within {horizon} days",
@@ -41,21 +44,21 @@ _LIMITS = (
 def model_card(
     info: BundleInfo,
     config: PipelineConfig,
-    churn: Rows,
-    value: ValueRows | None,
+    accounts: Mapping[str, Account],
     verdict: Verdict,
     *,
     refusals: Sequence[str] = (),
     uplift: UpliftFit | None = None,
 ) -> str:
     """The card as Markdown; the same page heads a backtest's report."""
+    churn, value = accounts[CHURN], accounts.get(CLV)
     cautions = [*_refusal_lines(refusals), *verdict.notes, *_LIMITS]
     parts = [
         f"# {config.name}: churn and CLV, {info.version}",
         _warning(config),
         f"## What it is for\n\n{_USE}",
         f"## What it answers\n\n{_answers(config, value is not None)}",
-        f"## What it learned from\n\n{_data(info, config, churn, value)}",
+        f"## What it learned from\n\n{_data(info, config, accounts, len(verdict.drivers))}",
         f"## How good the churn propensity is\n\n{_churn_results(verdict, config, churn)}",
         _orders_results(verdict.orders),
         f"## How good the CLV is\n\n{_value_results(verdict, config, value)}",
@@ -100,36 +103,37 @@ def _answers(config: PipelineConfig, with_value: bool) -> str:
     return _bullets(lines)
 
 
-def _data(info: BundleInfo, config: PipelineConfig, churn: Rows, value: ValueRows | None) -> str:
+def _data(
+    info: BundleInfo, config: PipelineConfig, accounts: Mapping[str, Account], features: int
+) -> str:
     lines = [f"Data fingerprint `{info.fingerprint[:16]}`, code `{info.code_revision}`."]
-    lines.append(f"{len(churn.test.contract.columns)} features.")
-    for task, rows in (("Churn", churn), ("CLV", value)):
-        if rows is not None:
-            lines.append(f"{task}: {_span(rows, config)}")
+    lines.append(f"{features} features.")
+    lines += [f"{task}: {_span(account, config)}" for task, account in accounts.items()]
     return _bullets(lines)
 
 
-def _span(rows: Rows | ValueRows, config: PipelineConfig) -> str:
+def _span(account: Account, config: PipelineConfig) -> str:
+    taught, judged, served = account.train, account.test, account.refit
     if config.churn.label == "column":
-        judged = 0 if rows.test is None else len(rows.test)
         return (
-            f"{len(rows.train):,} customers to learn from and {judged:,} others to judge by; the "
-            f"served model learns from all {len(rows.refit):,}."
+            f"{taught.rows:,} customers to learn from and {judged.rows if judged else 0:,} others "
+            f"to judge by; the served model learns from all {served.rows if served else 0:,}."
         )
-    told = f"fitted on {len(rows.train):,} rows at {days(rows.train, config)}"
-    if rows.test is not None:
+    told = f"fitted on {taught.rows:,} rows at {days(taught.cutoffs, config)}"
+    if judged is not None:
         told += (
-            f", whose label windows end by the test cutoff; judged on {len(rows.test):,} rows at "
-            f"{days(rows.test, config)}"
+            f", whose label windows end by the test cutoff; judged on {judged.rows:,} rows at "
+            f"{days(judged.cutoffs, config)}"
         )
-    if rows.refit is rows.train:
+    if served is None:
         return f"{told}."
-    return f"{told}; refitted for serving on {len(rows.refit):,} at {days(rows.refit, config)}."
+    return f"{told}; refitted for serving on {served.rows:,} at {days(served.cutoffs, config)}."
 
 
-def _churn_results(verdict: Verdict, config: PipelineConfig, churn: Rows) -> str:
+def _churn_results(verdict: Verdict, config: PipelineConfig, account: Account) -> str:
     evaluation = verdict.churn
-    where = "" if config.churn.label == "column" else f" at {days(churn.test, config)}"
+    timed = account.test if config.churn.label != "column" else None
+    where = f" at {days(timed.cutoffs, config)}" if timed else ""
     return _paragraphs(
         f"{evaluation.rows:,} customers{where}, of whom {evaluation.base_rate:.1%} churned. "
         "Brackets hold 95 % bootstrap intervals over customers.",
@@ -173,13 +177,13 @@ def _orders_results(evaluation: OrdersEvaluation | None) -> str:
     )
 
 
-def _value_results(verdict: Verdict, config: PipelineConfig, value: ValueRows | None) -> str:
+def _value_results(verdict: Verdict, config: PipelineConfig, account: Account | None) -> str:
     evaluation = verdict.value
-    if evaluation is None or value is None or value.test is None:
+    if evaluation is None or account is None or account.test is None:
         return "There is no judged CLV; see what must be said below."
     covered = evaluation.coverage
     return _paragraphs(
-        f"{evaluation.rows:,} customers at {days(value.test, config)}, worth "
+        f"{evaluation.rows:,} customers at {days(account.test.cutoffs, config)}, worth "
         f"{evaluation.mean_value:,.2f} {config.currency} each on average.",
         comparison_table(evaluation.comparison),
         _bullets(evaluation.verdicts),

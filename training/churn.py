@@ -40,11 +40,11 @@ def fit_churn(rows: Rows, training: TrainingConfig) -> ChurnFit:
     Raises CannotTrain when the rows have no labels or cannot be split by customer.
     """
     data, basis = rows.train, rows.basis
-    forecast = churn_forecast(data, basis.at_test, basis)
+    forecast = churn_forecast(data, basis.at, basis)
     fitted = fit_ensemble(_examples(data), data.customer_id, forecast, training)
     sample = data.rows(fitted.looked_at)
     kind = _proved_kind(fitted, sample, basis, training)
-    calibration = _calibration(kind, fitted, sample, basis.at_test)
+    calibration = _calibration(kind, fitted, sample, basis.at)
     model = ChurnModel(fitted.ensemble, calibration)
     return ChurnFit(model, fitted, calibration.apply(fitted.out_of_fold), kind is not None)
 
@@ -54,13 +54,13 @@ def refit_churn(
 ) -> ChurnModel:
     """The same model on more rows: rounds, weights and calibration stay as `fitted` found them.
 
-    An anchored level is anchored again, at the end of the data.
+    An anchored level is anchored again, where the basis stands.
     """
-    forecast = churn_forecast(data, basis.at_refit, basis)
+    forecast = churn_forecast(data, basis.at, basis)
     ensemble = refit_ensemble(fitted.fitted, _examples(data), forecast, training)
     calibration = fitted.model.calibration
-    if calibration.kind == "anchored" and basis.at_refit:
-        calibration = _anchored(ensemble, basis.at_refit)
+    if calibration.kind == "anchored" and basis.at:
+        calibration = _anchored(ensemble, basis.at)
     return ChurnModel(ensemble, calibration)
 
 
@@ -88,7 +88,7 @@ def _proved_kind(
         return None
     then = replace(basis, horizon_days=basis.learned_days)
     forecast = churn_forecast(proof.train, proof.standpoint, then)
-    if forecast is None and basis.at_test is not None:
+    if forecast is None and basis.at is not None:
         return None
     ensemble = refit_ensemble(fitted, _examples(proof.train), forecast, training)
     known = sample.cutoff <= proof.train.cutoff.max()

@@ -69,7 +69,7 @@ def fit_orders(rows: Rows, training: TrainingConfig) -> OrdersFit:
     Raises CannotTrain with fewer than 50 rows that bought.
     """
     fitted, level = _fit(rows.train, rows.basis, "poisson", training)
-    factor = level.factor(fitted.ensemble, rows.basis.at_test)
+    factor = level.factor(fitted.ensemble, rows.basis.at)
     return OrdersFit(OrdersModel(fitted.ensemble, factor), fitted, level)
 
 
@@ -78,7 +78,7 @@ def refit_orders(
 ) -> OrdersModel:
     """The same model on more rows; what `fitted` chose stays, the total is set again."""
     ensemble = _refit(fitted.fitted, data, basis, training)
-    return OrdersModel(ensemble, fitted.level.factor(ensemble, basis.at_refit))
+    return OrdersModel(ensemble, fitted.level.factor(ensemble, basis.at))
 
 
 def fit_value(rows: ValueRows, training: TrainingConfig) -> ValueFit:
@@ -94,9 +94,9 @@ def fit_value(rows: ValueRows, training: TrainingConfig) -> ValueFit:
     actual = np.asarray(rows.train.value)[fitted.looked_at]
     conformal = fit_intervals(out_of_fold, actual)
     source = _interval_source(fitted, level, conformal, rows.basis, training)
-    factor = level.factor(fitted.ensemble, rows.basis.at_test)
+    factor = level.factor(fitted.ensemble, rows.basis.at)
     model = ValueModel(fitted.ensemble, factor, conformal)
-    model = _with_intervals(model, source, rows.basis.at_test, training.seed)
+    model = _with_intervals(model, source, rows.basis.at, training.seed)
     return ValueFit(model, fitted, level, out_of_fold, source)
 
 
@@ -105,9 +105,9 @@ def refit_value(
 ) -> ValueModel:
     """The same model on more rows; what `fitted` chose stays, the total is set again."""
     ensemble = _refit(fitted.fitted, data, basis, training)
-    factor = fitted.level.factor(ensemble, basis.at_refit)
+    factor = fitted.level.factor(ensemble, basis.at)
     model = ValueModel(ensemble, factor, fitted.model.intervals)
-    return _with_intervals(model, fitted.interval_source, basis.at_refit, training.seed)
+    return _with_intervals(model, fitted.interval_source, basis.at, training.seed)
 
 
 def _with_intervals(
@@ -146,7 +146,7 @@ def _fit(
 ) -> tuple[EnsembleFit, Level]:
     examples = _examples(data, objective)
     _require_buyers(examples.target)
-    forecast = _forecast(data, basis.at_test, basis, examples)
+    forecast = _forecast(data, basis.at, basis, examples)
     fitted = fit_ensemble(examples, data.customer_id, forecast, training)
     own = _ratio(_actual(data, objective)[fitted.looked_at], fitted.out_of_fold)
     return fitted, Level(own, _proved_strength(fitted, own, basis, training))
@@ -154,7 +154,7 @@ def _fit(
 
 def _refit(fitted: EnsembleFit, data: Dataset, basis: Basis, training: TrainingConfig) -> Ensemble:
     examples = _examples(data, fitted.ensemble.objective)
-    forecast = _forecast(data, basis.at_refit, basis, examples)
+    forecast = _forecast(data, basis.at, basis, examples)
     return refit_ensemble(fitted, examples, forecast, training)
 
 
@@ -188,7 +188,7 @@ def _earlier(
     proof = basis.proof
     if proof is None or proof.standpoint is None:
         return None
-    then = replace(basis, horizon_days=basis.learned_days, at_refit=proof.standpoint)
+    then = replace(basis, horizon_days=basis.learned_days, at=proof.standpoint)
     return _refit(fitted, proof.train, then, training), proof, proof.standpoint
 
 

@@ -1,8 +1,7 @@
 """Labelled rows to learn from: which cutoffs train, which one judges, and their matrices."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -11,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.catalogue import feature_named
 from features.config import PipelineConfig
-from features.feature_contract import FeatureColumn, FeatureContract, Matrix
+from features.feature_contract import FeatureContract, Matrix
 from features.labels import churn_labels, latest_matured, value_labels
 from features.snapshot import Snapshot
-from features.spine import eligible_spine
-from features.table import catalogue_contract, feature_table
+from features.spine import SPINE_SCHEMA, eligible_spine
 from features.windows import local_day, shift_days
+from training.matrix import feature_matrix
 
 Vector = npt.NDArray[np.float64]
 Task = Literal["churn", "clv"]
@@ -26,7 +24,6 @@ Task = Literal["churn", "clv"]
 _FEWEST_ROWS = 50
 _FEWEST_OF_A_KIND = 10
 FEWEST_HISTORY_DAYS = 30
-MOST_CATEGORIES = 100
 _TEST_SHARE = 0.25
 
 
@@ -58,8 +55,8 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.customer_id)
 
-    def rows(self, mask: npt.NDArray[Any]) -> "Dataset":
-        """The rows that `mask` (booleans or positions) picks, in its order."""
+    def rows(self, mask: npt.NDArray[Any] | slice) -> "Dataset":
+        """The rows that `mask` (booleans, positions or a slice) picks, in its order."""
         return replace(
             self,
             X=self.X[mask],
@@ -162,37 +159,47 @@ def build_dataset(
     LabelError as the labels do.
     """
     spine = eligible_spine(snapshot, config.churn, cutoffs)
-    table = feature_table(snapshot, spine)
     known_before = _end_of_labels(snapshot, config, cutoffs) if contract is None else None
     labels = _labels(snapshot, config, spine, task, known_before)
-    contract_here = contract or _contract(snapshot, config, table)
-    data = Dataset(
-        X=contract_here.encode(_columns(table, contract_here)),
-        customer_id=np.array(spine["customer_id"].to_pylist(), dtype=np.str_),
-        cutoff=spine["cutoff"].to_numpy().astype("datetime64[us]"),
-        contract=contract_here,
-        **labels,
-    )
+    data = _with_labels(spine_rows(snapshot, config, spine, contract), labels)
     if contract is None:
         require_trainable(data)
     return data
+
+
+def labelled(data: Dataset, snapshot: Snapshot, config: PipelineConfig, task: Task) -> Dataset:
+    """`data` with what then happened, as `build_dataset` tells it.
+
+    Raises ImmatureCutoff and LabelError as the labels do.
+    """
+    columns = [pa.array(data.customer_id.tolist()), pa.array(data.cutoff)]
+    spine = pa.table(columns, names=SPINE_SCHEMA.names).cast(SPINE_SCHEMA)
+    return _with_labels(data, _labels(snapshot, config, spine, task, None))
+
+
+def _with_labels(data: Dataset, labels: Mapping[str, Vector]) -> Dataset:
+    churned, value, orders = (labels.get(name) for name in ("churned", "value", "orders"))
+    return replace(data, churned=churned, value=value, orders=orders)
 
 
 def unlabelled_rows(
     snapshot: Snapshot, config: PipelineConfig, cutoff: datetime, contract: FeatureContract
 ) -> Dataset:
     """Features, under `contract`, of every eligible customer at `cutoff`; none may be."""
-    return spine_rows(snapshot, eligible_spine(snapshot, config.churn, (cutoff,)), contract)
+    spine = eligible_spine(snapshot, config.churn, (cutoff,))
+    return spine_rows(snapshot, config, spine, contract)
 
 
-def spine_rows(snapshot: Snapshot, spine: pa.Table, contract: FeatureContract) -> Dataset:
-    """Features, under `contract`, of each row of `spine`, without labels."""
-    table = feature_table(snapshot, spine)
+def spine_rows(
+    snapshot: Snapshot, config: PipelineConfig, spine: pa.Table, contract: FeatureContract | None
+) -> Dataset:
+    """Features of the rows of `spine`, under the catalogue's contract where none is given."""
+    X, known = feature_matrix(snapshot, config, spine, contract)
     return Dataset(
-        X=contract.encode(_columns(table, contract)),
+        X=X,
         customer_id=np.array(spine["customer_id"].to_pylist(), dtype=np.str_),
         cutoff=spine["cutoff"].to_numpy().astype("datetime64[us]"),
-        contract=contract,
+        contract=known,
     )
 
 
@@ -262,45 +269,3 @@ def _labels(
 
 def _numbers(table: pa.Table, name: str) -> Vector:
     return np.asarray(table[name].to_numpy(), dtype=np.float64)
-
-
-def _contract(snapshot: Snapshot, config: PipelineConfig, table: pa.Table) -> FeatureContract:
-    """The catalogue's contract with the categories of `table`, without the label itself.
-
-    A number that is the company's own is the same for everybody at a cutoff: it ranks nobody, and
-    among a handful of cutoffs it only tells them apart, so models do not learn from it. A given
-    label has no cutoff, so only the customers table, which holds it, may explain it.
-    """
-    columns = tuple(
-        column
-        for column in catalogue_contract(snapshot).columns
-        if feature_named(column.name).group != "company"
-    )
-    if config.churn.label == "column":
-        label = f"customers_{config.churn.column}"
-        labels = {label, f"{label}_given"}
-        about = {column for column in columns if feature_named(column.name).source == "customers"}
-        columns = tuple(
-            column for column in columns if column in about and column.name not in labels
-        )
-    return FeatureContract(columns=tuple(_with_categories(column, table) for column in columns))
-
-
-def _with_categories(column: FeatureColumn, table: pa.Table) -> FeatureColumn:
-    """`column` with the commonest values of a category, in alphabetical order."""
-    if column.kind == "numeric":
-        return column
-    seen = Counter(value for value in table[column.name].to_pylist() if value is not None)
-    common = sorted(seen, key=lambda value: (-seen[value], value))[:MOST_CATEGORIES]
-    return column.model_copy(update={"categories": tuple(sorted(common))})
-
-
-def _columns(table: pa.Table, contract: FeatureContract) -> dict[str, Any]:
-    """The table's columns as `FeatureContract.encode` takes them."""
-    return {
-        column.name: _numbers(table, column.name)
-        if column.kind == "numeric"
-        else table[column.name].to_pylist()
-        for column in contract.columns
-        if column.name in table.column_names
-    }

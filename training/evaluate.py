@@ -164,13 +164,8 @@ def judge_orders(
     comparison = compare(
         ORDERS_METRICS, orders, predictions, test.customer_id, draws=draws, seed=seed
     )
-    return OrdersEvaluation(
-        rows=len(orders),
-        mean_orders=float(orders.mean()),
-        comparison=comparison,
-        verdicts=verdicts(comparison, ("gini", "rmse")),
-        deciles=value_deciles(orders, predictions[MODEL]),
-    )
+    told = _amounts(orders, predictions, comparison)
+    return OrdersEvaluation(len(orders), float(orders.mean()), comparison, *told)
 
 
 def judge_value(
@@ -194,14 +189,16 @@ def judge_value(
     comparison = compare(
         VALUE_METRICS, value, predictions, test.customer_id, draws=draws, seed=seed
     )
-    return ValueEvaluation(
-        rows=len(value),
-        mean_value=float(value.mean()),
-        comparison=comparison,
-        verdicts=verdicts(comparison, ("gini", "rmse")),
-        deciles=value_deciles(value, predictions[MODEL]),
-        coverage=coverage(value, predictions[MODEL], *interval),
-    )
+    covered = coverage(value, predictions[MODEL], *interval)
+    told = _amounts(value, predictions, comparison)
+    return ValueEvaluation(len(value), float(value.mean()), comparison, *told, covered)
+
+
+def _amounts(
+    actual: Vector, predictions: Mapping[str, Vector], comparison: Comparison
+) -> tuple[tuple[str, ...], list[Bin]]:
+    """The verdicts on amounts, and the predicted deciles of "model"."""
+    return verdicts(comparison, ("gini", "rmse")), value_deciles(actual, predictions[MODEL])
 
 
 def _skill(auc: Estimate) -> tuple[str, ...]:

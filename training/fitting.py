@@ -1,6 +1,6 @@
 """All models of one company fitted together, and refitted for serving."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from features.config import TrainingConfig
 from training.churn import ChurnFit, fit_churn, refit_churn
@@ -8,7 +8,7 @@ from training.clv import OrdersFit, ValueFit, fit_orders, fit_value, refit_order
 from training.dataset import CannotTrain
 from training.families.ensemble_fit import EnsembleFit
 from training.models import Models
-from training.rows import Rows, ValueRows
+from training.rows import Refit, Rows, ValueRows
 
 
 @dataclass(frozen=True)
@@ -38,44 +38,52 @@ class Fitted:
         return chosen
 
 
-def fit_models(churn: Rows, value: ValueRows | None, training: TrainingConfig) -> Fitted:
-    """Fit churn, and expected orders and CLV where their rows can teach them.
+def fit_models(churn: Rows, training: TrainingConfig) -> Fitted:
+    """Fit churn, and expected orders where the rows can teach them.
 
-    Raises CannotTrain when the churn rows cannot.
+    Raises CannotTrain when the rows cannot teach churn.
     """
     churn_fit = fit_churn(churn, training)
-    notes: list[str] = []
-    orders_fit = value_fit = None
+    notes: tuple[str, ...] = ()
+    orders_fit = None
     if churn.train.orders is not None:
         try:
             orders_fit = fit_orders(churn, training)
         except CannotTrain as error:
-            notes.append(f"No expected orders: {error}.")
-    if value is not None:
-        try:
-            value_fit = fit_value(value, training)
-        except CannotTrain as error:
-            notes.append(f"No CLV: {error}.")
-    models = Models(
-        churn.train.contract,
-        churn_fit.model,
-        orders_fit.model if orders_fit else None,
-        value_fit.model if value_fit else None,
-    )
-    return Fitted(churn_fit, orders_fit, value_fit, models, tuple(notes))
+            notes = (f"No expected orders: {error}.",)
+    orders = orders_fit.model if orders_fit else None
+    models = Models(churn.train.contract, churn_fit.model, orders, None)
+    return Fitted(churn_fit, orders_fit, None, models, notes)
 
 
-def refit_models(
-    fitted: Fitted, churn: Rows, value: ValueRows | None, training: TrainingConfig
-) -> Models:
-    """The same models on the rows the served version learns from."""
-    orders, worth = fitted.orders, fitted.value
+def with_value(fitted: Fitted, value: ValueRows, training: TrainingConfig) -> Fitted:
+    """`fitted` with CLV too, or with the reason why its rows cannot teach it.
+
+    A step of its own: the rows of churn need not be there any longer.
+    """
+    try:
+        found = fit_value(value, training)
+    except CannotTrain as error:
+        return replace(fitted, notes=(*fitted.notes, f"No CLV: {error}."))
+    return replace(fitted, value=found, models=replace(fitted.models, value=found.model))
+
+
+def refit_models(fitted: Fitted, churn: Refit, training: TrainingConfig) -> Models:
+    """Churn and expected orders on the rows the served version learns from."""
+    data, basis, orders = churn.data, churn.basis, fitted.orders
     return Models(
-        churn.refit.contract,
-        refit_churn(fitted.churn, churn.refit, churn.basis, training),
-        refit_orders(orders, churn.refit, churn.basis, training) if orders else None,
-        refit_value(worth, value.refit, value.basis, training) if worth and value else None,
+        data.contract,
+        refit_churn(fitted.churn, data, basis, training),
+        refit_orders(orders, data, basis, training) if orders else None,
+        None,
     )
+
+
+def with_value_refitted(
+    models: Models, fitted: ValueFit, value: Refit, training: TrainingConfig
+) -> Models:
+    """`models` with CLV on the rows the served version learns from."""
+    return replace(models, value=refit_value(fitted, value.data, value.basis, training))
 
 
 def _chosen(name: str, fitted: EnsembleFit) -> dict[str, object]:

@@ -12,13 +12,13 @@ from features.catalogue import CATALOGUE
 from features.feature_contract import FeatureColumn, FeatureContract
 from features.windows import shift_days
 from training.dataset import (
-    MOST_CATEGORIES,
     CannotTrain,
     Dataset,
     Vector,
     require_trainable,
     split_customers,
 )
+from training.matrix import MOST_CATEGORIES
 from training.rows import Rows, cutoffs_of
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ def dataset_from_table(
 def rows_by_time(data: Dataset, horizon_days: int) -> Rows:
     """The latest cutoff to judge, and to learn from those whose labels end by then.
 
-    Rows at cutoffs in between, whose labels reach past it, only teach the model that is served.
+    Rows at cutoffs in between, whose labels reach past it, are left out.
     A table of a single cutoff is split by customer, three quarters to learn from.
 
     Raises CannotTrain when every earlier cutoff is less than a horizon before the latest.
     """
     cutoffs = cutoffs_of(data)
     if len(cutoffs) == 1:
-        return Rows(*split_customers(data), data)
+        return Rows(*split_customers(data))
     ended = [one for one in cutoffs if shift_days(one, horizon_days, _UTC) <= cutoffs[-1]]
     if not ended:
         raise CannotTrain(
@@ -93,7 +93,7 @@ def rows_by_time(data: Dataset, horizon_days: int) -> Rows:
     place = np.searchsorted(np.unique(data.cutoff), data.cutoff)
     train = data.rows(place < len(ended))
     require_trainable(train)
-    return Rows(train, data.rows(place == len(cutoffs) - 1), data)
+    return Rows(train, data.rows(place == len(cutoffs) - 1))
 
 
 def _arrow(frame: "pd.DataFrame") -> pa.Table:

@@ -1,8 +1,9 @@
 """The rows of a training run: what teaches each model, what judges it, what it is refitted on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
@@ -19,7 +20,9 @@ from training.dataset import (
     Dataset,
     NotEnoughHistory,
     Split,
+    Task,
     build_dataset,
+    labelled,
     plan_split,
     require_trainable,
     split_customers,
@@ -50,9 +53,8 @@ class Basis:
     learned_days: int = 0
     """Horizon of the training labels, shorter than the wanted one in a short history."""
     horizon_days: int = 0
-    at_test: Standpoint | None = None
-    at_refit: Standpoint | None = None
-    """At the end of the data, where the served models are asked first."""
+    at: Standpoint | None = None
+    """Where the models are asked first: the test cutoff, for the served ones the data's end."""
     proof: Proof | None = None
     """None when no training label window ends before another training cutoff."""
 
@@ -63,11 +65,11 @@ class Rows:
 
     train: Dataset
     test: Dataset
-    refit: Dataset
-    """What the served model learns from; in a backtest the same as `train`."""
     basis: Basis = field(default_factory=Basis)
     asked: Dataset | None = None
     """Everybody at the test cutoff, where `test` leaves out those whom we contacted."""
+    apart: Contacts | None = None
+    """Those whose customers are set apart, here and when the served model is refitted."""
     notes: tuple[str, ...] = ()
     """What was done about those whom we contacted."""
 
@@ -79,8 +81,15 @@ class ValueRows:
     train: Dataset
     test: Dataset | None
     """None in a backtest whose value horizon is not over: predicted, but not judged."""
-    refit: Dataset
     basis: Basis = field(default_factory=Basis)
+
+
+@dataclass(frozen=True)
+class Refit:
+    """Labelled rows that the served model learns from, and what it stands on."""
+
+    data: Dataset
+    basis: Basis
 
 
 _MOST_STRETCH = 3
@@ -106,7 +115,7 @@ def churn_rows(
     if config.churn.label == "column":
         every = build_dataset(snapshot, config, (snapshot.manifest.watermark,), "churn")
         train, test = split_customers(every)
-        return Rows(train, test, every)
+        return Rows(train, test)
     if before is not None:
         require_usable(snapshot, [before])
         require_matured(snapshot, [before], config.churn.horizon_days)
@@ -115,19 +124,38 @@ def churn_rows(
     short = _with_horizon(config, learned)
     train = build_dataset(snapshot, short, split.train, "churn")
     test = build_dataset(snapshot, config, (split.test,), "churn", train.contract)
-    refit = (
-        train if before else build_dataset(snapshot, short, split.refit, "churn", train.contract)
-    )
-    asked: Dataset = test
+    asked = test
+    apart: Contacts | None = None
     notes: tuple[str, ...] = ()
     if contacts is not None:
-        found = set_contacted_apart(train, test, refit, contacts, wanted)
-        train, test, refit, notes = found.train, found.test, found.refit, found.notes
+        found = set_contacted_apart(train, test, contacts, wanted)
+        train, test, notes = found.train, found.test, found.notes
+        apart = contacts if found.are_apart else None
     if _by_orders(config):
-        basis = _basis(snapshot, config, before, (learned, wanted), train, asked)
+        basis = _basis(snapshot, config, (learned, wanted), train, asked)
     else:
-        basis = Basis(learned, wanted, proof=_proof(train, learned, lambda _: None))
-    return Rows(train, test, refit, basis, asked, notes)
+        basis = Basis(learned, wanted, proof=proof_of(train, learned))
+    return Rows(train, test, basis, asked, apart, notes)
+
+
+def refit_rows(
+    snapshot: Snapshot, config: PipelineConfig, task: Task, contract: FeatureContract, basis: Basis
+) -> Refit:
+    """Rows at the latest matured cutoffs, on the horizons that `basis` learned from.
+
+    All customers where the label is given without a time.
+    """
+    if config.churn.label == "column":
+        cutoffs = (snapshot.manifest.watermark,)
+        return Refit(build_dataset(snapshot, config, cutoffs, task, contract), basis)
+    short = _with_horizon(config, basis.learned_days)
+    split = plan_split(snapshot, config, basis.learned_days)
+    data = build_dataset(snapshot, short, split.refit, task, contract)
+    if basis.at is None:
+        return Refit(data, basis)
+    latest = unlabelled_rows(snapshot, config, snapshot.manifest.watermark, contract)
+    at = _stand(snapshot, config, latest) if len(latest) else None
+    return Refit(data, replace(basis, at=at or basis.at))
 
 
 def value_rows(
@@ -153,14 +181,13 @@ def value_rows(
         require_trainable(train)
     except (NotEnoughHistory, CannotTrain, ImmatureCutoff) as error:
         raise NoValueModel(f"{error} (clv.horizon_days can be shorter)") from None
-    refit = train if before else build_dataset(snapshot, short, split.refit, "clv", contract)
     asked = unlabelled_rows(snapshot, config, split.test, contract)
-    basis = _basis(snapshot, config, before, (learned, wanted), train, asked)
+    basis = _basis(snapshot, config, (learned, wanted), train, asked)
     try:
-        test = build_dataset(snapshot, config, (split.test,), "clv", contract)
+        test = labelled(asked, snapshot, config, "clv")
     except ImmatureCutoff:
         test = None
-    return ValueRows(train, test, refit, basis)
+    return ValueRows(train, test, basis)
 
 
 def _split_or_stretch(
@@ -201,35 +228,36 @@ def _with_horizon(config: PipelineConfig, days: int) -> PipelineConfig:
 def _basis(
     snapshot: Snapshot,
     config: PipelineConfig,
-    before: datetime | None,
     horizons: tuple[int, int],
     train: Dataset,
     test: Dataset,
 ) -> Basis:
-    """Standpoints at the test cutoff, at the end of the data and at the last training cutoff."""
-
-    def stand(data: Dataset) -> Standpoint | None:
-        return standpoint(snapshot, config, cutoffs_of(data)[-1], data.contract, data.X)
-
-    at_test = stand(test)
-    if at_test is None:
-        if horizons[0] != horizons[1]:
-            raise NotEnoughHistory(
-                f"the history has room for labels of {horizons[0]} days, not of {horizons[1]}, and "
-                "too few customers ordered again to stretch them; shorten the horizon"
-            )
-        return Basis(*horizons, proof=_proof(train, horizons[0], stand))
-    end = snapshot.manifest.watermark
-    latest = test if before else unlabelled_rows(snapshot, config, end, train.contract)
-    at_refit = at_test if before else stand(latest) if len(latest) else at_test
-    return Basis(*horizons, at_test, at_refit or at_test, _proof(train, horizons[0], stand))
+    """Standpoints at the test cutoff and at the last training cutoff."""
+    at = _stand(snapshot, config, test)
+    if at is None and horizons[0] != horizons[1]:
+        raise NotEnoughHistory(
+            f"the history has room for labels of {horizons[0]} days, not of {horizons[1]}, and "
+            "too few customers ordered again to stretch them; shorten the horizon"
+        )
+    stand = partial(_stand, snapshot, config)
+    return Basis(*horizons, at, proof_of(train, horizons[0], stand))
 
 
-def _proof(
-    train: Dataset, learned: int, stand: Callable[[Dataset], Standpoint | None]
+def _stand(snapshot: Snapshot, config: PipelineConfig, data: Dataset) -> Standpoint | None:
+    """BTYD at the last cutoff of `data`."""
+    return standpoint(snapshot, config, cutoffs_of(data)[-1], data.contract, data.X)
+
+
+def proof_of(
+    train: Dataset,
+    learned: int,
+    stand: Callable[[Dataset], Standpoint | None] = lambda _: None,
 ) -> Proof | None:
-    """Rows whose label windows end by the last training cutoff, and the rows at it."""
-    last = train.cutoff == train.cutoff.max()
+    """Rows whose label windows of `learned` days end by the last training cutoff, and those at it.
+
+    None where there are no such rows. `stand` gives BTYD at the last cutoff of what it is given.
+    """
+    last = np.flatnonzero(train.cutoff == train.cutoff.max())
     # Rounded, as clocks that go forward or back make a local day shorter or longer.
     days = ((train.cutoff.max() - train.cutoff) / np.timedelta64(1, "D")).round()
     earlier = np.flatnonzero(days >= learned)
@@ -237,7 +265,9 @@ def _proof(
         return None
     # A sample, as a copy of every row would be as large as the rows themselves.
     teaching = train.rows(earlier[sample_customers(train.customer_id[earlier])])
-    judging = train.rows(last)
+    # A view, where the rows lie together: the last cutoff of many customers is large too.
+    together = last[-1] - last[0] + 1 == len(last)
+    judging = train.rows(slice(last[0], last[-1] + 1) if together else last)
     return Proof(teaching, judging, stand(judging))
 
 
@@ -247,8 +277,35 @@ def cutoffs_of(data: Dataset) -> tuple[datetime, ...]:
     return tuple(instant.replace(tzinfo=UTC) for instant in seen)
 
 
-def days(data: Dataset, config: PipelineConfig) -> str:
-    """The rows' cutoffs as local dates, for people: one day, or first to last with their number."""
-    cutoffs = cutoffs_of(data)
+@dataclass(frozen=True)
+class Span:
+    """How many rows there are, and the different cutoffs at which they stand, oldest first."""
+
+    rows: int
+    cutoffs: tuple[datetime, ...]
+
+    @classmethod
+    def of(cls, data: Dataset) -> "Span":
+        """The span of `data`."""
+        return cls(len(data), cutoffs_of(data))
+
+
+@dataclass(frozen=True)
+class Account:
+    """What taught and judged a model, when the rows themselves are gone."""
+
+    train: Span
+    test: Span | None
+    refit: Span | None = None
+    """What the served model learned from; None where no other was fitted."""
+
+    @classmethod
+    def of(cls, rows: Rows | ValueRows) -> "Account":
+        """The account of `rows`, before a refit."""
+        return cls(Span.of(rows.train), None if rows.test is None else Span.of(rows.test))
+
+
+def days(cutoffs: Sequence[datetime], config: PipelineConfig) -> str:
+    """Cutoffs as local dates, for people: one day, or first to last with their number."""
     first, last = (local_day(cutoff, config.zone) for cutoff in (cutoffs[0], cutoffs[-1]))
     return str(first) if first == last else f"{first} to {last} ({len(cutoffs)} cutoffs)"

@@ -1,56 +1,47 @@
 """One training run or backtest from snapshot to judged, tracked models."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow as pa
 
 from features.config import PipelineConfig
-from features.engine import configured_snapshot
-from features.snapshot import Snapshot
 from features.windows import local_day
 from training.bundle import Bundle, BundleInfo, write_bundle
-from training.card import model_card
-from training.contacts import Contacts, randomised_contacts
+from training.card import CHURN, model_card
 from training.dataset import CannotTrain, Dataset
 from training.evaluate import ChurnEvaluation, ValueEvaluation
-from training.fitting import Fitted, fit_models, refit_models
 from training.gate import refusals, ties
 from training.judging.report import write_report
-from training.judging.stability import reseeded_overlap
-from training.judging.suspects import refuse_suspects
-from training.judging.verdict import Champion, Verdict, champion_rival, judge_models
-from training.population import in_population, population_notes
 from training.registry import (
     Registered,
-    champion_bundle,
     code_revision,
     record_run,
 )
 from training.registry import (
     promote as promote_challenger,
 )
-from training.rows import NoValueModel, Rows, ValueRows, churn_rows, cutoffs_of, value_rows
-from training.timing.when import when_notes, with_when
-from training.tracked_run import log_trial, run_params, training_run
-from training.tuning.search import Trial, Watcher, tuned
-from training.uplift.fitting import learn_uplift
-from training.uplift.ranking import UpliftFit, UpliftVerdict
+from training.timing.when import when_notes
+from training.tracked_run import log_trial, training_run
+from training.tuning.search import Trial, Watcher
+from training.uplift.ranking import UpliftVerdict
 from training.uplift.report import write_uplift_report
+from training.work import Work, judged_work, served_models, with_uplift
 
 Progress = Callable[[str, int, int], None]
 """Called with what begins, how many steps are done, and how many there are."""
 
 _STEPS = (
     "features and labels for churn",
+    "fitting churn and judging it beside the baselines",
     "features and labels for CLV",
-    "fitting the models",
-    "judging them beside the baselines",
+    "fitting CLV and judging it beside the baselines",
     "learning from contacts",
-    "writing the models",
+    "refitting the models for serving, and writing them",
     "tracking the run",
 )
 _BACKTEST_STEPS = (*_STEPS[:4], _STEPS[5])
@@ -90,21 +81,6 @@ class BacktestReport:
     folder: Path
 
 
-@dataclass(frozen=True)
-class _Work:
-    """Rows, fitted models and verdict shared by a training run and a backtest."""
-
-    config: PipelineConfig
-    """As given, with the boosting settings that a search found, where one was asked for."""
-    snapshot: Snapshot
-    contacts: Contacts
-    churn: Rows
-    value: ValueRows | None
-    fitted: Fitted
-    verdict: Verdict
-    uplift: UpliftFit | None = None
-
-
 def train(
     config: PipelineConfig, promote: bool, progress: Progress, own_contacts: pa.Table | None = None
 ) -> TrainReport:
@@ -138,26 +114,21 @@ def _trained(
 ) -> TrainReport:
     """What `train` does inside its open run."""
     step = _stepper(progress, _STEPS)
-    work = _with_uplift(_work(config, None, progress, step, log_trial, own_contacts), step)
-    config, fingerprint = work.config, work.snapshot.manifest.fingerprint
-    overlap = reseeded_overlap(work.fitted.churn, work.churn, config.training)
-    reasons = refusals(work.verdict, config.training)
-    rate = config.churn.population_rate
-    corrected = population_notes(work.churn.refit, rate)
-    notes = (*work.verdict.notes, *ties(work.verdict), *corrected)
-    work = replace(work, verdict=replace(work.verdict, notes=notes, reason_overlap=overlap))
+    watch = _watched(config, progress, log_trial)
+    work = judged_work(config, None, own_contacts, step, watch)
+    config = work.config
     step()
+    work = with_uplift(work)
+    reasons = refusals(work.verdict, config.training)
+    step()
+    work, models, corrected = served_models(work)
+    tied = () if reasons else ties(work.verdict)
+    notes = (*work.verdict.notes, *tied, *corrected)
     info = _info(config, work, version, now)
-    models = refit_models(work.fitted, work.churn, work.value, config.training)
-    models = replace(models, churn=in_population(models.churn, work.churn.refit, rate))
-    until = work.snapshot.manifest.watermark
-    models = with_when(models, work.snapshot, config, work.churn.refit, until)
-    models = replace(models, uplift=work.uplift.uplift if work.uplift else None)
-    card = model_card(
-        info, config, work.churn, work.value, work.verdict, refusals=reasons, uplift=work.uplift
-    )
+    verdict = replace(work.verdict, notes=notes)
+    card = model_card(info, config, work.accounts, verdict, refusals=reasons, uplift=work.uplift)
     folder = config.workspace / "reports" / info.version
-    write_report(folder, card, work.verdict, config)
+    write_report(folder, card, verdict, config)
     if work.uplift:
         write_uplift_report(folder, work.uplift, generated=config.generated)
     step()
@@ -167,18 +138,19 @@ def _trained(
         registered = record_run(
             config,
             files,
-            params=run_params(config, work.churn, fingerprint) | work.fitted.choices,
-            metrics=work.verdict.metrics | (work.uplift.metrics if work.uplift else {}),
+            params=_params(config, work),
+            metrics=verdict.metrics | (work.uplift.metrics if work.uplift else {}),
             report=folder,
             refusals=reasons,
         )
     promoted = promote_challenger(config) if promote and not reasons else None
+    notes = (*notes, *when_notes(models))
     return TrainReport(
         registered=registered,
-        churn=work.verdict.churn,
-        value=work.verdict.value,
-        drivers=work.verdict.drivers,
-        notes=(*notes, *when_notes(models)),
+        churn=verdict.churn,
+        value=verdict.value,
+        drivers=verdict.drivers,
+        notes=notes,
         refusals=reasons,
         promoted=promoted,
         uplift=work.uplift.verdict if work.uplift else None,
@@ -207,79 +179,25 @@ def backtest(
             "models on customers held back"
         )
     step = _stepper(progress, _BACKTEST_STEPS)
-    work = _work(config, cutoff, progress, step, lambda _: None, own_contacts)
+    watch = _watched(config, progress, lambda _: None)
+    work = judged_work(config, cutoff, own_contacts, step, watch)
     step()
     version = f"backtest-{local_day(cutoff, config.zone)}"
     info = _info(config, work, version, datetime.now(UTC))
-    page = model_card(info, config, work.churn, work.value, work.verdict)
+    page = model_card(info, config, work.accounts, work.verdict)
     write_report(out, page, work.verdict, config)
-    models = with_when(work.fitted.models, work.snapshot, config, work.churn.train, cutoff)
-    bundle = write_bundle(out / "bundle", models, info, page)
+    bundle = write_bundle(out / "bundle", work.fitted.models, info, page)
     verdict = work.verdict
-    customers = work.churn.asked or work.churn.test
-    return BacktestReport(bundle, customers, verdict.churn, verdict.value, verdict.notes, out)
+    return BacktestReport(bundle, work.test, verdict.churn, verdict.value, verdict.notes, out)
 
 
-def _work(
-    config: PipelineConfig,
-    before: datetime | None,
-    progress: Progress,
-    step: Callable[[], None],
-    log: Watcher,
-    own_contacts: pa.Table | None,
-) -> _Work:
-    snapshot = configured_snapshot(config)
-    contacts = randomised_contacts(snapshot, own_contacts)
-    step()
-    churn = churn_rows(snapshot, config, before, contacts)
-    refuse_suspects(churn.train, config.training.allowed_features)
-    step()
-    value, notes = _value_or_reason(snapshot, config, churn, before)
-    config, found = tuned(config, churn.train, _watched(config, progress, log))
-    step()
-    fitted = fit_models(churn, value, config.training)
-    step()
-    champion, unfair = _champion(snapshot, config, churn, before)
-    verdict = judge_models(fitted.models, churn, value, champion, config)
-    said = (*notes, *churn.notes, *found, *fitted.notes, *verdict.notes, *unfair)
-    verdict = replace(verdict, notes=said)
-    return _Work(config, snapshot, contacts, churn, value, fitted, verdict)
-
-
-def _with_uplift(work: _Work, step: Callable[[], None]) -> _Work:
-    """The work with what contact changes, learned from the contacts, or why it could not be."""
-    step()
-    contract = work.churn.refit.contract
-    uplift, notes = learn_uplift(work.snapshot, work.config, contract, work.contacts)
-    verdict = replace(work.verdict, notes=(*work.verdict.notes, *notes))
-    return replace(work, uplift=uplift, verdict=verdict)
-
-
-def _value_or_reason(
-    snapshot: Snapshot, config: PipelineConfig, churn: Rows, before: datetime | None
-) -> tuple[ValueRows | None, tuple[str, ...]]:
-    try:
-        return value_rows(snapshot, config, churn.train.contract, before), ()
-    except NoValueModel as error:
-        return None, (f"No CLV: {error}.",)
-
-
-def _champion(
-    snapshot: Snapshot, config: PipelineConfig, churn: Rows, before: datetime | None
-) -> tuple[Champion | None, tuple[str, ...]]:
-    """The champion, in a training run; a backtest stands where it had not been trained."""
-    if before is not None:
-        return None, ()
-    return champion_rival(champion_bundle(config), snapshot, config, churn)
-
-
-def _info(config: PipelineConfig, work: _Work, version: str, now: datetime) -> BundleInfo:
-    timeless = config.churn.label == "column"
+def _info(config: PipelineConfig, work: Work, version: str, now: datetime) -> BundleInfo:
+    timeless, churn = config.churn.label == "column", work.accounts[CHURN]
     return BundleInfo(
         name=config.name,
         version=version,
         created_at=now,
-        cutoffs=() if timeless else cutoffs_of(work.churn.refit),
+        cutoffs=() if timeless else (churn.refit or churn.train).cutoffs,
         churn_horizon_days=config.churn.horizon_days,
         clv_horizon_days=config.clv.horizon_days if work.fitted.value else None,
         currency=config.currency,
@@ -287,6 +205,37 @@ def _info(config: PipelineConfig, work: _Work, version: str, now: datetime) -> B
         code_revision=code_revision(),
         generated=config.generated,
     )
+
+
+def _params(config: PipelineConfig, work: Work) -> dict[str, object]:
+    """What the run was asked for and what it chose, flat, as MLflow shows it."""
+    churn = work.accounts[CHURN]
+    sections = {"churn": config.churn, "clv": config.clv, "training": config.training}
+    asked = {
+        f"{name}.{key}": value
+        for name, section in sections.items()
+        for key, value in _flat(section.model_dump(mode="json"))
+    }
+    return (
+        asked
+        | work.fitted.choices
+        | {
+            "features": len(work.test.contract.columns),
+            "rows_train": churn.train.rows,
+            "rows_test": len(work.test),
+            "rows_refit": churn.refit.rows if churn.refit else 0,
+            "fingerprint": work.snapshot.manifest.fingerprint,
+        }
+    )
+
+
+def _flat(section: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Each setting by its name, one within a section of its own as `tuning.trials`."""
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}.{inner}", part) for inner, part in value.items())
+        else:
+            yield key, value
 
 
 def _watched(config: PipelineConfig, progress: Progress, log: Watcher) -> Watcher:

@@ -2,14 +2,13 @@
 
 import fcntl
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from features.config import PipelineConfig
 from training.registry import RegistryError, tracking
-from training.rows import Rows
 from training.tuning.search import Trial
 
 if TYPE_CHECKING:
@@ -37,23 +36,6 @@ def training_run(config: PipelineConfig, name: str) -> Iterator[None]:
             yield
 
 
-def run_params(config: PipelineConfig, churn: Rows, fingerprint: str) -> dict[str, object]:
-    """What a run was asked for and what it learned from, flat, as MLflow shows it."""
-    sections = {"churn": config.churn, "clv": config.clv, "training": config.training}
-    asked = {
-        f"{name}.{key}": value
-        for name, section in sections.items()
-        for key, value in _flat(section.model_dump(mode="json"))
-    }
-    return asked | {
-        "features": len(churn.train.contract.columns),
-        "rows_train": len(churn.train),
-        "rows_test": len(churn.test),
-        "rows_refit": len(churn.refit),
-        "fingerprint": fingerprint,
-    }
-
-
 def log_trial(trial: Trial) -> None:
     """Log one trial of a search as a run nested in the open one."""
     import mlflow
@@ -62,15 +44,6 @@ def log_trial(trial: Trial) -> None:
         mlflow.log_params(trial.boosting.model_dump() | {"stopped_early": trial.stopped_early})
         if trial.rounds is not None:
             mlflow.log_metrics({"tuning_log_loss": trial.log_loss, "rounds": trial.rounds})
-
-
-def _flat(section: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    """Each setting by its name, one within a section of its own as `tuning.trials`."""
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from ((f"{key}.{inner}", part) for inner, part in value.items())
-        else:
-            yield key, value
 
 
 @contextmanager

@@ -26,12 +26,12 @@ class Uncontacted:
     train: Dataset
     test: Dataset
     """Without those contacted; nobody stands for them, so that each row is judged once."""
-    refit: Dataset
+    are_apart: bool
     notes: tuple[str, ...]
 
 
 def set_contacted_apart(
-    train: Dataset, test: Dataset, refit: Dataset, contacts: Contacts, horizon_days: int
+    train: Dataset, test: Dataset, contacts: Contacts, horizon_days: int
 ) -> Uncontacted:
     """The rows as if nobody had been contacted; the same rows where nobody was.
 
@@ -40,11 +40,9 @@ def set_contacted_apart(
     weight = stands_for(train, contacts, horizon_days)
     notes = (note,) if (note := _note(weight)) else ()
     if not notes or not _enough_left(weight):
-        return Uncontacted(train, test, refit, notes)
-    taught = as_if_uncontacted(train, weight)
-    later = as_if_uncontacted(refit, stands_for(refit, contacts, horizon_days))
+        return Uncontacted(train, test, are_apart=False, notes=notes)
     judged = test.rows(stands_for(test, contacts, horizon_days) > 0)
-    return Uncontacted(taught, judged, taught if refit is train else later, notes)
+    return Uncontacted(as_if_uncontacted(train, weight), judged, are_apart=True, notes=notes)
 
 
 def stands_for(data: Dataset, contacts: Contacts, horizon_days: int) -> Vector:

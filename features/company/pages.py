@@ -52,6 +52,29 @@ training:
   # Who leaves this company ends the subscription that day, so a subscription that has ended
   # all but settles the label. It is known by the cutoff; a feature like it is refused otherwise.
   allowed_features: [subscriptions_ended_voluntarily]
+
+# Whom to contact: `setia outreach plan --dry-run` shows it, `setia outreach run` does it.
+# What is sent goes into files under var/outreach/sent, for there is nobody to write to.
+outreach:
+  daily_budget: 500000
+  channels:
+    email:
+      endpoint: sent
+      cost: 500
+      daily_capacity: 200
+    messaging:
+      endpoint: sent
+      cost: 1500
+      daily_capacity: 100
+    phone:
+      endpoint: sent
+      cost: 20000
+      daily_capacity: 10
+      consent: not_needed
+  endpoints:
+    sent:
+      kind: file
+      folder: var/outreach/sent
 """
 
 

@@ -43,6 +43,7 @@ def starter_config(name: str, guesses: Sequence[SourceGuess], folder: Path) -> s
             "  # Past days to learn from, a month apart.",
             f"  cutoffs: {horizons.cutoffs}",
         ],
+        _outreach(guesses),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
@@ -133,4 +134,27 @@ def _clv(guesses: Sequence[SourceGuess], horizons: Horizons) -> list[str]:
         f"  horizon_days: {horizons.clv_days}",
         f"  value: {value}",
         "  annual_discount_rate: 0.0",
+    ]
+
+
+def _outreach(guesses: Sequence[SourceGuess]) -> list[str]:
+    found = any(guess.column("email_consent") for guess in guesses)
+    consent = "consent: not_needed  # unless set so, customers.email_consent must be true"
+    return [
+        "# Whom to contact: `setia outreach plan --dry-run` shows it, `setia outreach run` does it",
+        "# into files, until you name a webhook, mail server or CRM (docs/channels.md).",
+        "outreach:",
+        "  holdout_share: 0.05  # never contacted, so that the effect shows; fixed at first use",
+        "  assumed_change: 0.05  # a guess: the share of those about to leave that a contact keeps",
+        "  daily_budget: 0  # most to be spent on messages in a day",
+        "  channels:",
+        "    email:",
+        "      endpoint: sent",
+        "      cost: 0  # of one message",
+        "      daily_capacity: 100",
+        f"      # {consent}" + ("" if found else "; no such column was found"),
+        "  endpoints:",
+        "    sent:",
+        "      kind: file",
+        "      folder: var/outreach/sent",
     ]

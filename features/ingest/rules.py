@@ -6,12 +6,14 @@ from datetime import datetime
 
 from features.config import SourceConfig, SurveyKind
 from features.contracts import SURVEY_SCALES, Table
+from features.forgotten import Forgotten
 from features.ingest.mapping import Binding
 from features.ingest.normalise import currency_mark, literal, marks_of, quoted
 
 SET_ASIDE: Mapping[str, str] = {
     "excluded": "excluded by the configuration",
     "guest": "guests, without a customer",
+    "forgotten": "of customers who were erased",
 }
 """Codes of rows that are left out by wish rather than rejected, and how to say so."""
 
@@ -45,7 +47,12 @@ def text_of(binding: Binding, part: int = 0) -> str:
 
 
 def row_rules(
-    table: Table, source: SourceConfig, bindings: list[Binding], currency: str, now: datetime
+    table: Table,
+    source: SourceConfig,
+    bindings: list[Binding],
+    currency: str,
+    now: datetime,
+    forgotten: Forgotten,
 ) -> list[Rule]:
     """The rules of `table` over one staged row, the first that holds deciding.
 
@@ -53,6 +60,7 @@ def row_rules(
     `~excluded`.
     """
     return [
+        *_erased(forgotten),
         Rule("excluded", "", '"~excluded"', "NULL"),
         *_missing(table, source, bindings),
         *_unreadable(bindings),
@@ -78,6 +86,11 @@ def struct(code: str, column: str, value: str) -> str:
         f"{{'code': {literal(code)}, 'column': {literal(column)}, "
         f"'value': CAST({value} AS VARCHAR)}}"
     )
+
+
+def _erased(forgotten: Forgotten) -> Iterator[Rule]:
+    if forgotten:
+        yield Rule("forgotten", "", forgotten.condition("customer_id"), "NULL")
 
 
 def _present(binding: Binding) -> str:

@@ -11,6 +11,7 @@ import duckdb
 
 from features.config import PipelineConfig, TableName
 from features.contracts import TABLES, ContractError
+from features.forgotten import NOBODY, Forgotten
 from features.ingest.consistency import cross_warnings, table_warnings
 from features.ingest.mapping import lookup_target
 from features.ingest.normalise import quoted
@@ -41,11 +42,15 @@ class TooManyRejects(ContractError):
 
 
 def ingest(
-    config: PipelineConfig, progress: Progress | None = None, now: datetime | None = None
+    config: PipelineConfig,
+    progress: Progress | None = None,
+    now: datetime | None = None,
+    forgotten: Forgotten = NOBODY,
 ) -> IngestReport:
     """Read every source, write `snapshots/` and `rejects/` in the workspace, and report.
 
-    Facts later than `now` (the present, unless given) are rejected. Both folders are written
+    Facts later than `now` (the present, unless given) are rejected, rows of those who are
+    `forgotten` set aside. Both folders are written
     aside and then exchanged whole; when this raises, the snapshot that was there stays.
 
     Raises ContractError when the sources cannot make a snapshot, TooManyRejects (with the
@@ -56,7 +61,7 @@ def ingest(
     now = now or datetime.now(UTC)
     config.workspace.mkdir(parents=True, exist_ok=True)
     with _scratch(config) as (connection, scratch):
-        engine = _engine(connection, config, scratch, now)
+        engine = _engine(connection, config, scratch, now, forgotten)
         tables: dict[TableName, Staged] = {}
         for done, name in enumerate(order):
             _tell(progress, f"reading {name}", done, len(order) + 1)
@@ -129,17 +134,21 @@ class _Engine:
 
 
 def _engine(
-    connection: duckdb.DuckDBPyConnection, config: PipelineConfig, scratch: Path, now: datetime
+    connection: duckdb.DuckDBPyConnection,
+    config: PipelineConfig,
+    scratch: Path,
+    now: datetime,
+    forgotten: Forgotten,
 ) -> _Engine:
     def staged_here(name: TableName) -> Staged:
         raw = open_source(connection, name, config.sources[name], scratch)
-        return stage(connection, TABLES[name], raw, config, now)
+        return stage(connection, TABLES[name], raw, config, now, forgotten)
 
     if config.engine == "duckdb":
         return _Engine(staged_here, copy_rows)
     from features.spark.ingest import SparkIngest
 
-    spark = SparkIngest.start(connection, config, scratch, now)
+    spark = SparkIngest.start(connection, config, scratch, now, forgotten)
     return _Engine(spark.stage, spark.write)
 
 

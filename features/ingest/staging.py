@@ -7,6 +7,7 @@ import duckdb
 
 from features.config import PipelineConfig, SourceConfig, TrailConfig
 from features.contracts import SURVEY_SCALES, TABLES, Column, Table
+from features.forgotten import NOBODY, Forgotten
 from features.ingest.mapping import Binding, bind, lookup_target
 from features.ingest.normalise import choice_value, is_float_id, literal, quoted
 from features.ingest.readings import FOUND_TIME, LIFTED, readings
@@ -68,6 +69,7 @@ def stage(
     raw: RawTable,
     config: PipelineConfig,
     now: datetime,
+    forgotten: Forgotten = NOBODY,
 ) -> Staged:
     """Type and judge every row of `raw`; rows later than `now` are rejected.
 
@@ -75,7 +77,7 @@ def stage(
 
     Raises ContractError when the column mapping does not fit the source.
     """
-    staged = typed_rows(connection, table, raw, config, now)
+    staged = typed_rows(connection, table, raw, config, now, forgotten)
     admit(connection, staged, config.timezone, last_believable(connection, staged))
     return staged
 
@@ -86,6 +88,7 @@ def typed_rows(
     raw: RawTable,
     config: PipelineConfig,
     now: datetime,
+    forgotten: Forgotten,
 ) -> Staged:
     """Type and judge the rows of `raw`, each by itself: any part of a source gives its own rows."""
     source = config.sources[table.name]
@@ -99,7 +102,7 @@ def typed_rows(
     if lookup_target(source):
         names.append(FOUND_TIME)
     names += text_numbers(connection, bindings)
-    rules = row_rules(table, source, bindings, config.currency, now)
+    rules = row_rules(table, source, bindings, config.currency, now, forgotten)
     connection.execute(
         f"CREATE OR REPLACE TABLE staged_{table.name} AS "
         f"SELECT {', '.join(['source_file', 'source_row', *names, *noted])}, "

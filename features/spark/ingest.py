@@ -12,6 +12,7 @@ import duckdb
 
 from features.config import PipelineConfig, SourceConfig, TableName
 from features.contracts import TABLES, ContractError
+from features.forgotten import Forgotten
 from features.ingest.mapping import lookup_target
 from features.ingest.normalise import literal, quoted
 from features.ingest.staging import Staged, admit, last_believable, typed_rows
@@ -51,6 +52,7 @@ class SparkIngest:
     scratch: Path
     """A folder that every worker sees under the same path."""
     now: datetime
+    forgotten: Forgotten
     kept: dict[TableName, Kept] = field(default_factory=dict)
 
     @classmethod
@@ -60,9 +62,11 @@ class SparkIngest:
         config: PipelineConfig,
         scratch: Path,
         now: datetime,
+        forgotten: Forgotten,
     ) -> "SparkIngest":
         """Ingest on the configured Spark. Raises SparkUnavailable where there is none."""
-        return cls(spark_session(config.spark), connection, config, scratch.resolve(), now)
+        session = spark_session(config.spark)
+        return cls(session, connection, config, scratch.resolve(), now, forgotten)
 
     def stage(self, name: TableName) -> Staged:
         """Read and judge a table; what `features.ingest.staging.stage` shows, `connection` shows.
@@ -73,7 +77,13 @@ class SparkIngest:
         staged = self._empty(name, columns, typed or frozenset())
         target = lookup_target(self.config.sources[name])
         reading = Reading(
-            name, self.config, self.now, columns, typed, self.kept[target] if target else None
+            name,
+            self.config,
+            self.now,
+            self.forgotten,
+            columns,
+            typed,
+            self.kept[target] if target else None,
         )
         self._read(reading, staged)
         believable = last_believable(self.connection, staged)
@@ -135,7 +145,8 @@ class SparkIngest:
         )
         self.connection.execute(broken_table(f"broken_{name}"))
         raw = RawTable(f"raw_{name}", tuple(columns), typed, f"broken_{name}")
-        staged = typed_rows(self.connection, TABLES[name], raw, self.config, self.now)
+        table, config = TABLES[name], self.config
+        staged = typed_rows(self.connection, table, raw, config, self.now, self.forgotten)
         admit(self.connection, staged, self.config.timezone, None)
         return staged
 

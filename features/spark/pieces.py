@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from features.config import PipelineConfig, TableName
 from features.contracts import TABLES
+from features.forgotten import Forgotten
 from features.ingest.normalise import literal, quoted
 from features.ingest.staging import Staged, admit, typed_rows
 from features.sources.source import RawTable, open_source
@@ -43,6 +44,7 @@ class Reading:
     table: TableName
     config: PipelineConfig
     now: datetime
+    forgotten: Forgotten
     columns: tuple[str, ...]
     """Those of the whole source; a file that lacks one has it empty."""
     typed: frozenset[str] | None
@@ -192,7 +194,8 @@ def _typed(connection: duckdb.DuckDBPyConnection, reading: Reading, raw: RawTabl
     if reading.target:
         show_kept(connection, reading.target)
     whole = _whole(connection, reading, raw)
-    staged = typed_rows(connection, TABLES[reading.table], whole, reading.config, reading.now)
+    table, config = TABLES[reading.table], reading.config
+    staged = typed_rows(connection, table, whole, config, reading.now, reading.forgotten)
     yield from _batches(connection, staged_rows(staged))
 
 

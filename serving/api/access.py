@@ -12,7 +12,11 @@ from serving.api.problems import Problem
 from serving.database import Database, DatabaseError
 from serving.keys import SCOPES, ApiKey, Scope, list_keys, note_used, token_digest, token_id
 
-OPEN_PATHS = frozenset({"/", "/healthz", "/livez", "/readyz", "/metrics", "/v1/openapi.json"})
+SIGNED = "/v1/outcomes/signed"
+"""Where a signature takes the place of a key."""
+OPEN_PATHS = frozenset(
+    {"/", "/healthz", "/livez", "/readyz", "/metrics", "/v1/openapi.json", SIGNED}
+)
 
 _ADMIN: frozenset[Scope] = frozenset({"admin"})
 _ENOUGH: dict[str, frozenset[Scope]] = {

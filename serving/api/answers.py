@@ -101,9 +101,11 @@ def attachment(filename: str) -> dict[str, str]:
 
 def entity_tag(served: Served, query: BaseModel, kind: str) -> str:
     """The ETag of what `query` asks of the scores, as media of `kind`."""
-    known = [kind, query.model_dump(mode="json"), origin(served)]
+    about = served.snapshot.about
+    # Where a run has fewer customers than before, somebody was erased.
+    known = [kind, query.model_dump(mode="json"), origin(served), about.customers]
     digest = sha256(orjson.dumps(known)).hexdigest()[:16]
-    return f'"{served.snapshot.about.snapshot_id}-{digest}"'
+    return f'"{about.snapshot_id}-{digest}"'
 
 
 def is_known(request: Request, tag: str) -> bool:

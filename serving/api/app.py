@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from serving.api.access import Access
     from serving.api.hot import HotAnswer, HotAnswers
     from serving.api.metrics import Metrics
+    from serving.api.outreach_metrics import OutreachMetrics
     from serving.newer import NewerScores
     from serving.served import Shelf
 
@@ -64,27 +65,33 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     """
     from serving.api import (
         at_risk,
+        callbacks,
         customers,
+        deliveries,
         effect,
+        erasure,
         events,
         export,
         live,
         models,
         outcomes,
+        outreach_decisions,
         scores,
     )
     from serving.api.access import Access
     from serving.api.hot import HotAnswers
     from serving.api.kept_answers import KeptAnswers
     from serving.api.metrics import Metrics
+    from serving.api.outreach_metrics import OutreachMetrics
     from serving.database import Database, DatabaseError
     from serving.fresh_scoring import FreshScorer
     from serving.live import LiveShelf
     from serving.newer import NewerScores
     from serving.served import Shelf
 
-    routed = (scores, live, events, customers, at_risk, export, models, outcomes, effect)
-    for module in routed:
+    about_scores = (scores, live, events, customers, at_risk, export, models)
+    about_outreach = (outcomes, callbacks, outreach_decisions, deliveries, effect)
+    for module in (*about_scores, *about_outreach, erasure):
         app.include_router(module.router)
     app.add_exception_handler(DatabaseError, _on_lost_database)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
@@ -93,6 +100,8 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     app.state.live = LiveShelf(workspace)
     app.state.metrics = Metrics()
     app.state.database = database = Database(workspace, operations_url)
+    registry = app.state.metrics.registry
+    app.state.outreach_metrics = OutreachMetrics(registry, database, workspace)
     app.state.newer = newer = NewerScores(database)
     app.state.hot = HotAnswers(lambda: shelf, newer)
     app.state.fresh = FreshScorer(workspace, database, newer)
@@ -139,6 +148,8 @@ def refresh(app: FastAPI) -> None:
     metrics.refused(shelf.refused)
     access.ring.refresh()
     metrics.guarded(required=access.ring.required)
+    outreach: OutreachMetrics = app.state.outreach_metrics
+    outreach.refresh(datetime.now(UTC))
 
 
 @contextlib.asynccontextmanager

@@ -1,9 +1,5 @@
 """GET /v1/at-risk: the ranked list in pages, as JSON or CSV."""
 
-import base64
-import binascii
-from dataclasses import asdict
-from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -22,6 +18,7 @@ from serving.api.answers import (
     origin_headers,
     served_now,
 )
+from serving.api.cursors import Cursor, Place, cursor_at, place_of
 from serving.api.document import link
 from serving.api.language import Asked, record_told, spoken
 from serving.api.problems import Problem
@@ -74,7 +71,7 @@ class ListQuery(FilterQuery):
     """The query string of the at-risk list."""
 
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
-    cursor: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]+$", max_length=200)] = None
+    cursor: Cursor | None = None
     """`next_cursor` of the page before."""
     format: Literal["json", "csv"] | None = None
     """Overrides the Accept header."""
@@ -110,7 +107,9 @@ async def get_at_risk(
     after = _position(query.cursor, snapshot, filters) if query.cursor else 0
     rows = snapshot.page(filters, after, query.limit + 1)
     shown = [(rank, orjson.loads(score)) for rank, score in rows[: query.limit]]
-    following = _cursor(snapshot, filters, shown[-1][0]) if len(rows) > query.limit else None
+    more = len(rows) > query.limit
+    ended = Place(snapshot.about.snapshot_id, shown[-1][0]) if more else None
+    following = cursor_at(ended, filters) if ended else None
     if following:
         headers["Link"] = f'<{_next_url(request.url, following)}>; rel="next"'
     newer = {} if wants_csv else await _newer(request, served, shown)
@@ -154,26 +153,9 @@ def _next_url(url: URL, cursor: str) -> str:
     return f"{following.path}?{following.query}"
 
 
-def _cursor(snapshot: OnlineSnapshot, filters: ListFilter, rank: int) -> str:
-    place = [snapshot.about.snapshot_id, _digest(filters), rank]
-    return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
-
-
 def _position(cursor: str, snapshot: OnlineSnapshot, filters: ListFilter) -> int:
     """The rank after which the cursor reads on."""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        made_for, digest, rank = orjson.loads(base64.urlsafe_b64decode(padded))
-    except (ValueError, TypeError, binascii.Error):
-        raise Problem(
-            400, "the cursor is not one of ours; take next_cursor as it was given"
-        ) from None
-    if made_for != snapshot.about.snapshot_id:
+    place = place_of(cursor, filters)
+    if place.made_for != snapshot.about.snapshot_id:
         raise Problem(410, "a newer scoring run has replaced the list; start again without cursor")
-    if digest != _digest(filters) or rank not in range(snapshot.about.customers + 1):
-        raise Problem(400, "the cursor belongs to other filters; keep them the same on every page")
-    return int(rank)
-
-
-def _digest(filters: ListFilter) -> str:
-    return sha256(orjson.dumps(asdict(filters))).hexdigest()[:12]
+    return place.at

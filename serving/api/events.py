@@ -18,6 +18,7 @@ from serving.api.live import BehaviourRows, live_scorer, refused
 from serving.api.problems import Problem
 from serving.fresh_scoring import FreshScorer, Rescored
 from serving.live import LiveScorer
+from serving.outreach.forgotten import Erased
 from serving.scoring import score_record, utc_text
 from serving.served import NotReady, Served
 
@@ -100,6 +101,8 @@ def _answer(
         found = fresh.take_in(served, scorer, body.customer_id, body.rows, now)
     except RowsRefused as error:
         raise refused(error) from None
+    except Erased as error:
+        raise Problem(404, str(error), slug="erased") from None
     except NotReady as error:
         raise Problem(503, str(error), slug="not-ready") from None
     return {

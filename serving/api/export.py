@@ -54,6 +54,8 @@ async def export_at_risk(
     if kind == "parquet" and query.filters != ListFilter():
         told = FieldError(location="format", detail="take ndjson or csv, or leave the filters out")
         raise Problem(422, "Parquet is the whole list and takes no filters", [told])
+    if kind == "parquet" and not served.snapshot.has_parquet:
+        raise Problem(503, "somebody was erased, so Parquet waits for the next `setia score`")
     # Parquet is a file that the scoring run wrote, in the configured language alone.
     language = served.snapshot.about.serving.language if kind == "parquet" else asked
     headers = spoken(language) | {"ETag": entity_tag(served, query, f"{kind} {language}")}

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Annotated, Any, get_args
 
 import orjson
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 from starlette.types import Scope
 
 from features.wording import Language
@@ -20,11 +20,13 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
 def language_asked(
+    request: Request,
     served: Annotated[Served, Depends(served_now)],
-    accept_language: Annotated[list[str] | None, Header()] = None,
+    accept_language: Annotated[str | None, Header()] = None,  # noqa: ARG001 - documents it
 ) -> Language:
     """The language of the answer to a request; `en` or `id`, as `id-ID, en;q=0.5` asks for."""
-    asked = ",".join(accept_language or ())
+    # It may come in several lines, of which a parameter that is text is only one.
+    asked = ",".join(request.headers.getlist("accept-language"))
     return negotiated(asked, served.snapshot.about.serving.language)
 
 

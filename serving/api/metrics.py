@@ -20,36 +20,36 @@ class Metrics:
     """The service's measurements, over all workers when PROMETHEUS_MULTIPROC_DIR is set."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self._seconds = Histogram(
             "setia_http_request_duration_seconds",
             "Time from a request's arrival to the end of its answer.",
             ["method", "route", "status"],
-            registry=self._registry,
+            registry=self.registry,
         )
         self._cutoff = Gauge(
             "setia_score_cutoff_timestamp_seconds",
             "The cutoff of the served scores.",
-            registry=self._registry,
+            registry=self.registry,
             multiprocess_mode="livemin",
         )
         self._customers = Gauge(
             "setia_served_customers",
             "Customers in the served online snapshot.",
-            registry=self._registry,
+            registry=self.registry,
             multiprocess_mode="livemin",
         )
         self._keys_required = Gauge(
             "setia_api_keys_required",
             "1 when every request needs an API key, 0 while none exists and local ones need none.",
-            registry=self._registry,
+            registry=self.registry,
             multiprocess_mode="livemin",
         )
 
         self._refused = Gauge(
             "setia_newer_version_refused",
             "1 while newer files wait that cannot be served, and older ones are; else 0.",
-            registry=self._registry,
+            registry=self.registry,
             multiprocess_mode="livemax",
         )
 
@@ -77,7 +77,7 @@ class Metrics:
     def text(self) -> bytes:
         """All measurements in Prometheus text format."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            return generate_latest(self._registry)
+            return generate_latest(self.registry)
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)

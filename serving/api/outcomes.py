@@ -66,13 +66,20 @@ async def post_outcomes(
     The same outcome sent again counts once. Whoever unsubscribed, complained or bounced is not
     contacted again, from the next attempt on.
     """
+    return await outcomes_answer(request, body, served, "api", caller(request))
+
+
+async def outcomes_answer(
+    request: Request, body: OutcomesRequest, served: Served, source: str, who: str
+) -> Response:
+    """Take in valid outcomes that `who` sent. Raises Problem 422 for money that is not ours."""
     _require_currency(body, served.snapshot.about.currency)
     database: Database = request.app.state.database
-    who, now = caller(request), datetime.now(UTC)
+    now = datetime.now(UTC)
 
     def work() -> list[Taken]:
         with database.writing() as connection:
-            return take_in(connection, body.outcomes, "api", who, now)
+            return take_in(connection, body.outcomes, source, who, now)
 
     return json_answer(_answer(await anyio.to_thread.run_sync(work)))
 

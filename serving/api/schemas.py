@@ -189,10 +189,56 @@ class CustomerScore(ScoreAnswer):
     """From 7 to 180 days; it meets `churn_probability` at the churn horizon."""
 
 
+class PastScore(BaseModel):
+    """One score of a customer's history."""
+
+    score_id: str
+    as_of: datetime
+    """When it was made."""
+    cause: str
+    """`scoring run`, or what arrived and led to it."""
+    churn_probability: float
+    value_at_risk: float
+    event: Literal["customer.at_risk", "customer.recovered"] | None
+    """What it changed, if it crossed the limit of high risk."""
+
+
+class MessageAnswer(BaseModel):
+    """A message that a decision led to."""
+
+    id: str
+    endpoint: str
+    state: str
+    """pending, sending, delivered, expired, suppressed, dead or unknown."""
+    created_at: datetime
+    attempts: int
+    settled_at: datetime | None
+
+
+class DecisionAnswer(BaseModel):
+    """What a plan decided about the customer; gain and cost in the answer's currency."""
+
+    id: str
+    decided_at: datetime
+    programme: str
+    action: str
+    reason: str
+    channel: str | None
+    step: str | None
+    note: str | None
+    expected_gain: float | None
+    cost: float | None
+    message: MessageAnswer | None
+
+
 class CustomerAnswer(Origin):
     """One customer by the newest score there is."""
 
     customer: CustomerScore
+    history: list[PastScore] | None
+    """The scores over time, the newest first, at most 200; null unless included."""
+    decisions: list[DecisionAnswer] | None
+    """What outreach decided, the newest first, at most 200; null unless included."""
 
 
 class AtRiskAnswer(Origin):

@@ -17,7 +17,7 @@ from serving.api.given import encode_given, fault
 from serving.api.language import Asked, score_told, spoken
 from serving.api.schemas import CustomerFeatures, ScoresAnswer, ScoresRequest
 from serving.newer import NewerScore
-from serving.online import nightly_score_id
+from serving.score_ids import nightly_score_id
 from serving.scoring import score_record, score_rows
 from serving.served import Served
 

@@ -16,10 +16,9 @@ ERASED = "erased_"
 """Begins the name under which an erased person's decisions are still counted."""
 
 _ASSIGNED = (
-    *("id", "customer_id", "decided_at", "arm", "reason", "channel", "segment", "risk_tier"),
+    *("id", "customer_id", "decided_at", "arm", "policy", "channel", "segment", "risk_tier"),
     *("before", "churn_probability"),
 )
-_POLICIES = ("expected_gain", "exploration")
 _LEFT_US = ("delivered", "unknown")
 """States of messages that reached, or may have reached, the customer, and so cost money."""
 
@@ -35,7 +34,7 @@ class Assignment:
     until: datetime
     """The end of the horizon, at which what became of them is final."""
     policy: str | None
-    """Why the plan chose them: by expected gain, or drawn for exploration."""
+    """By what the plan chose them: expected gain, or a draw for exploration."""
     channel: str | None
     segment: str | None
     tier: str | None
@@ -83,7 +82,7 @@ def _assignment(row: Row[tuple[object, ...]], until: datetime) -> Assignment:
         arm=row.arm,
         at=row.decided_at,
         until=until,
-        policy=row.reason if row.reason in _POLICIES else None,
+        policy=row.policy,
         channel=row.channel,
         segment=row.segment,
         tier=row.risk_tier,
@@ -92,13 +91,15 @@ def _assignment(row: Row[tuple[object, ...]], until: datetime) -> Assignment:
     )
 
 
-def what_became(connection: Connection, assignments: Sequence[Assignment]) -> dict[str, Became]:
+def what_became(
+    connection: Connection, programme: str, assignments: Sequence[Assignment]
+) -> dict[str, Became]:
     """Decision id to what became of the customer, for those of whom it is known.
 
     What the orders show comes first. Else somebody told: `stayed` after the horizon's end, or
     `left` before it (left) or after it (stayed until then).
     """
-    shown = _shown_by_orders(connection)
+    shown = _shown_by_orders(connection, programme)
     told = _told(connection)
     found = {
         one.decision_id: shown.get(one.decision_id) or _of_told(one, told) for one in assignments
@@ -106,11 +107,12 @@ def what_became(connection: Connection, assignments: Sequence[Assignment]) -> di
     return {name: became for name, became in found.items() if became is not None}
 
 
-def _shown_by_orders(connection: Connection) -> dict[str, Became]:
+def _shown_by_orders(connection: Connection, programme: str) -> dict[str, Became]:
     rows = connection.execute(
-        select(*OUTCOMES.c["decision_id", "kind", "value"]).where(
-            OUTCOMES.c.kind.in_(("kept", "lost"))
-        )
+        select(*OUTCOMES.c["decision_id", "kind", "value"])
+        .join(DECISIONS, DECISIONS.c.id == OUTCOMES.c.decision_id)
+        .where(DECISIONS.c.programme == programme)
+        .where(OUTCOMES.c.kind.in_(("kept", "lost")))
     )
     return {row.decision_id: Became(row.kind == "kept", row.value) for row in rows}
 

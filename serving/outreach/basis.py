@@ -3,20 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 
 from features.config import PipelineConfig
-from features.feature_contract import Matrix
 from features.snapshot import open_snapshot
-from serving.online import FILE, ListFilter, OnlineSnapshot
+from serving.online import ListFilter, OnlineSnapshot
 from serving.outreach.contacted import longest_span
 from serving.outreach.identities import Identities, read_identities
 from serving.outreach.people import People, people_at
 from serving.outreach.rules import rules_of
+from serving.served import Served
+from training.bundle import Uplift
 
 _AT_ONCE = 20_000
 
@@ -40,16 +39,6 @@ class Change:
     do_not_disturb: bool = False
 
 
-class Uplift(Protocol):
-    """A model of what contact changes, on rows of features as the online snapshot keeps them."""
-
-    def changes(self, X: Matrix) -> npt.NDArray[np.float64] | None:
-        """What contact adds to each row's chance of staying; None while it has proven nothing."""
-
-    def do_not_disturb(self, X: Matrix) -> npt.NDArray[np.bool_]:
-        """True for each row that contact would rather drive away."""
-
-
 @dataclass(frozen=True)
 class Basis:
     """All that candidates are made of except the operations database; read once for a plan."""
@@ -60,6 +49,8 @@ class Basis:
     changes: Sequence[Change]
     is_assumed: bool
     """Whether the changes are the configured assumption."""
+    verdict: str | None
+    """What was found of the uplift model, if there is one."""
     people: People
     identities: Identities
     known_until: datetime
@@ -73,16 +64,16 @@ class Basis:
         return self.known_until + self.lag
 
 
-def read_basis(config: PipelineConfig, now: datetime, uplift: Uplift | None = None) -> Basis:
-    """Read the last scoring run and the snapshot beside it.
+def read_basis(config: PipelineConfig, served: Served, now: datetime) -> Basis:
+    """Read the scores that are served and the snapshot beside them.
 
-    Raises OnlineError before the first `setia score`, OutreachOff without channels and
-    IdentityError for a file of merged customers that cannot be read.
+    Raises OutreachOff without channels, IdentityError for a file of merged customers that cannot
+    be read, SnapshotError before the first `setia check`.
     """
-    rules = rules_of(config.outreach)
+    rules, online = rules_of(config.outreach), served.snapshot
     identities = read_identities(config.outreach.merged)
-    online = OnlineSnapshot(config.workspace / "scores" / FILE)
     scored = read_scored(online, identities)
+    uplift = served.bundle.models.uplift
     changes, is_assumed = _changes(online, scored, config.outreach.assumed_change, uplift)
     snapshot = open_snapshot(config.workspace / "snapshots", memory_limit=config.memory_limit)
     watermark = snapshot.manifest.watermark
@@ -93,7 +84,17 @@ def read_basis(config: PipelineConfig, now: datetime, uplift: Uplift | None = No
     snapshot.connection.close()
     # The data is complete before the cutoff, which may be a midnight still to come.
     known_until = min(online.about.cutoff or online.about.created_at, online.about.created_at)
-    return Basis(online, scored, changes, is_assumed, people, identities, known_until, lag)
+    return Basis(
+        online=online,
+        scored=scored,
+        changes=changes,
+        is_assumed=is_assumed,
+        verdict=uplift.verdict if uplift else None,
+        people=people,
+        identities=identities,
+        known_until=known_until,
+        lag=lag,
+    )
 
 
 def read_scored(snapshot: OnlineSnapshot, identities: Identities) -> list[Scored]:

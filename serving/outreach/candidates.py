@@ -36,13 +36,16 @@ class Prospect:
 def prospects(
     basis: Basis, ledger: Ledger, holdout: Holdout, config: PipelineConfig, now: datetime
 ) -> list[Prospect]:
-    """One prospect per scored person, in at-risk order.
+    """One prospect per scored person, in at-risk order; none for one who was erased.
 
     Raises UnvaluedError when neither CLV nor orders say what customers are worth.
     """
     maker = _Maker(basis, ledger, holdout, config, now)
-    pairs = zip(basis.scored, basis.changes, strict=True)
-    return [maker.prospect(scored, change) for scored, change in pairs]
+    return [
+        maker.prospect(scored, change)
+        for scored, change in zip(basis.scored, basis.changes, strict=True)
+        if not any(one in ledger.forgotten for one in basis.identities.of(scored.customer_id))
+    ]
 
 
 class _Maker:

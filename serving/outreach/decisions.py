@@ -12,6 +12,7 @@ from typing import Literal
 from serving.outreach.quiet_hours import QuietHours, SendWindow
 
 Occasion = Literal["incident", "first_purchase", "risk"]
+Policy = Literal["expected_gain", "exploration"]
 Reason = Literal[
     "expected_gain",
     "exploration",
@@ -155,8 +156,10 @@ class Decision:
     """value x change - cost, in the currency; None when no change is known."""
     arm: Literal["contact", "holdout"] | None = None
     """Of those in an arm each is contacted, or would be but for the holdout: only they compare."""
+    policy: Policy | None = None
+    """By what those in an arm were chosen."""
     channel: str | None = None
-    """For the held-out of an arm this, step and window are what they would have had."""
+    """For the held-out of an arm this, policy, step and window are what they would have had."""
     step: str | None = None
     window: SendWindow | None = None
     note: str | None = None

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from serving.database import Database, DatabaseError
 from serving.outreach.circuit import Circuit
+from serving.outreach.leases import Attempt, Leased, MaySend, lease, settle
 from serving.outreach.message import Receipt, Sender, Verdict
-from serving.outreach.outbox import Attempt, Leased, MaySend, lease, settle
 
 _BATCH = 64
 """Messages leased and settled in one transaction each; SQLite waits for the disk at both."""

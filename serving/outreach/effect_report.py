@@ -60,7 +60,7 @@ def report_effect(
     design = _design(connection, name)
     assigned = first_assignments(connection, name, config.churn.horizon_days, config.zone)
     matured = [one for one in assigned if one.until <= data_until]
-    became = what_became(connection, matured)
+    became = what_became(connection, name, matured)
     rows = _measured(matured, became, costs_of_contact(connection, name))
     return EffectReport(
         programme=name,

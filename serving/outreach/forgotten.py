@@ -1,50 +1,57 @@
-"""Who was erased, known by a keyed hash alone, so that they are never scored or contacted again."""
+"""The keyed hashes of those who were erased, in the operations database."""
 
-import hmac
 import secrets
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
+from features.forgotten import NOBODY, Forgotten
+from serving.database import Database
 from serving.outreach.records import FORGOTTEN, SECRETS
 
 _SECRET = "forgotten"  # noqa: S105 - the name under which the key is kept
 
 
-class Forgotten:
-    """The erased, as one transaction finds them: `customer_id in Forgotten(connection)`."""
+class Erased(ValueError):
+    """Something of a person who was erased."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._key = _key(connection)
-        digests = select(FORGOTTEN.c.digest)
-        self._digests = frozenset(connection.scalars(digests)) if self._key else frozenset()
 
-    def __contains__(self, customer_id: str) -> bool:
-        """Whether the person with this id was erased."""
-        return bool(self._digests) and _digest(self._key, customer_id) in self._digests
+def forgotten_in(connection: Connection) -> Forgotten:
+    """Everybody who was erased; read it in the transaction that acts on it."""
+    key = _key(connection)
+    digests = frozenset(connection.scalars(select(FORGOTTEN.c.digest))) if key else frozenset()
+    return Forgotten(key, digests)
 
-    def __bool__(self) -> bool:
-        """Whether anybody was."""
-        return bool(self._digests)
+
+def forgotten_by(database: Database) -> Forgotten:
+    """Everybody who was erased; nobody where no database has been made yet."""
+    if not database.exists:
+        return NOBODY
+    with database.reading() as connection:
+        return forgotten_in(connection)
+
+
+def refuse_erased(connection: Connection, customer_id: str) -> None:
+    """Raise Erased for a person who was erased."""
+    if customer_id in forgotten_in(connection):
+        raise Erased("this person was erased; nothing is kept or shown of them")
 
 
 def forget_for_good(connection: Connection, customer_id: str, now: datetime) -> datetime | None:
     """Keep the hash of the id; returns when that was done before, if it was."""
-    key = _key(connection)
-    if not key:
-        key = secrets.token_bytes(32)
-        connection.execute(insert(SECRETS).values(name=_SECRET, value=key))
-    digest = _digest(key, customer_id)
+    known = forgotten_in(connection)
+    if not known.key:
+        known = replace(known, key=secrets.token_hex(32))
+        connection.execute(insert(SECRETS).values(name=_SECRET, value=bytes.fromhex(known.key)))
+    digest = known.digest(customer_id)
     before = connection.scalar(select(FORGOTTEN.c.at).where(FORGOTTEN.c.digest == digest))
     if before is None:
         connection.execute(insert(FORGOTTEN).values(digest=digest, at=now))
     return before
 
 
-def _key(connection: Connection) -> bytes:
+def _key(connection: Connection) -> str:
     """The key of the hashes; empty before the first erasure."""
-    return connection.scalar(select(SECRETS.c.value).where(SECRETS.c.name == _SECRET)) or b""
-
-
-def _digest(key: bytes, customer_id: str) -> str:
-    return hmac.digest(key, customer_id.encode(), "sha256").hex()
+    value = connection.scalar(select(SECRETS.c.value).where(SECRETS.c.name == _SECRET))
+    return value.hex() if value else ""

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
+from features.forgotten import NOBODY, Forgotten
 from serving.outreach.contacted import contacts_since
 from serving.outreach.decisions import STEPS, Contact
+from serving.outreach.forgotten import forgotten_in
 from serving.outreach.programmes import plans_written
 from serving.outreach.records import DECISIONS, SUPPRESSIONS
 
@@ -23,6 +25,8 @@ class Ledger:
 
     plans: int = 0
     """Plans written so far: another plan since makes this one's basis out of date."""
+    forgotten: Forgotten = NOBODY
+    """Who was erased, and may still be among the last scores."""
     contacts: Mapping[str, tuple[Contact, ...]] = field(default_factory=dict)
     suppressed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Customer to the channels by which nobody may contact them; `any` is all of them."""
@@ -38,9 +42,11 @@ def read_ledger(connection: Connection, now: datetime, span: timedelta, today: d
     """The ledger at `now`: contacts of the last `span`; spent and sent since `today` began."""
     # First of all, so that a plan written while the rest is read shows as one more.
     plans = plans_written(connection)
+    forgotten = forgotten_in(connection)
     sent, spent = _used(connection, today)
     return Ledger(
         plans=plans,
+        forgotten=forgotten,
         contacts=contacts_since(connection, now, span),
         suppressed=_suppressed(connection),
         steps=_steps(connection, now),

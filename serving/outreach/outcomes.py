@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from features.outreach_config import ChannelName
-from serving.outreach.forgotten import Forgotten
+from serving.outreach.forgotten import forgotten_in
 from serving.outreach.outbox import take_turn
 from serving.outreach.records import AUDIT, DECISIONS, OUTCOMES, PROGRAMMES, SUPPRESSIONS
 
@@ -116,7 +116,7 @@ class _Intake:
         self._source = source
         self._now = now
         self._known = known
-        self._forgotten = Forgotten(connection)
+        self._forgotten = forgotten_in(connection)
         self._programmes = list(connection.scalars(select(PROGRAMMES.c.name)))
 
     def take(self, one: GivenOutcome) -> Taken:

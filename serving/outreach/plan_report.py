@@ -93,7 +93,7 @@ class Shown:
     expected_gain: float | None
     opens: datetime
     why: str
-    """What moves their risk most, in words."""
+    """What raises their risk most, in words; else what lowers it."""
 
 
 @dataclass(frozen=True)
@@ -213,12 +213,15 @@ def _smallest(customers: int, base_rate: float, share: float) -> float | None:
 
 
 def _assumption(planned: Planned, config: PipelineConfig) -> str:
-    if planned.basis.is_assumed:
-        return (
-            f"assumed, not measured: contact keeps {config.outreach.assumed_change:.1%} of those "
-            "who would leave (outreach.assumed_change); the expected gains stand and fall with it"
-        )
-    return "measured: what contact changes comes from the uplift model, proven on randomised data"
+    basis = planned.basis
+    found = f" ({basis.verdict})" if basis.verdict else ""
+    if not basis.is_assumed:
+        return f"what contact changes is measured, by the uplift model{found}"
+    return (
+        "what contact changes is assumed, not measured: it keeps "
+        f"{config.outreach.assumed_change:.1%} of those who would leave "
+        f"(outreach.assumed_change){found}"
+    )
 
 
 def _first(contacts: Sequence[Decision], planned: Planned) -> list[Shown]:
@@ -241,8 +244,13 @@ def _shown(decision: Decision, prospect: Prospect, record: Mapping[str, Any]) ->
         change=prospect.candidate.change,
         expected_gain=decision.expected_gain,
         opens=window.opens if window else prospect.candidate.scored_at,
-        why=next((reason["text"] for reason in record["reasons"]), ""),
+        why=_why(record["reasons"]),
     )
+
+
+def _why(reasons: Sequence[Mapping[str, Any]]) -> str:
+    raising = [reason for reason in reasons if reason["effect"] == "raises"]
+    return next((reason["text"] for reason in (*raising, *reasons)), "")
 
 
 def _notes(planned: Planned, config: PipelineConfig) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -104,7 +104,26 @@ class PlanRows:
         return payload | {"generated": True} if self.about.generated else payload
 
     def _id(self, place: int) -> str:
-        return f"dec_{self.run.removeprefix('run_')}_{place:07d}"
+        return decision_id(self.run, place)
+
+
+def run_name(now: datetime, mark: str) -> str:
+    """The name of the run at `now`; `mark` tells it from others of the same second."""
+    return f"run_{_stamp(now)}_{mark}"
+
+
+def ids_from(instant: datetime) -> str:
+    """What the ids of decisions made at `instant` or later are not below."""
+    return f"dec_{_stamp(instant)}"
+
+
+def _stamp(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y%m%dT%H%M%S}"
+
+
+def decision_id(run: str, place: int) -> str:
+    """The id of the decision at `place` of a run; ids rise with time, and within a run."""
+    return f"dec_{run.removeprefix('run_')}_{place:07d}"
 
 
 def _decided(decision: Decision) -> dict[str, Any]:
@@ -115,6 +134,7 @@ def _decided(decision: Decision) -> dict[str, Any]:
         "action": decision.action,
         "reason": decision.reason,
         "arm": decision.arm,
+        "policy": decision.policy,
         "channel": decision.channel,
         "step": decision.step,
         "expected_gain": decision.expected_gain,

@@ -4,11 +4,11 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from math import ceil
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, delete, insert
 
 from features.config import PipelineConfig
 from features.windows import local_day, start_of_day
@@ -17,9 +17,10 @@ from serving.outreach.basis import Basis
 from serving.outreach.candidates import Prospect, prospects
 from serving.outreach.contacted import longest_span
 from serving.outreach.decisions import Day, Plan, Rules
+from serving.outreach.forgotten import forgotten_in
 from serving.outreach.ledger import Ledger, read_ledger
 from serving.outreach.outbox import enqueue, take_turn
-from serving.outreach.plan_rows import PlanRows
+from serving.outreach.plan_rows import PlanRows, ids_from, run_name
 from serving.outreach.policy import plan_outreach
 from serving.outreach.programmes import (
     Programme,
@@ -81,19 +82,25 @@ def write_plan(database: Database, config: PipelineConfig, basis: Basis, now: da
 
     Raises as `preview_plan` does, and PlansCollided when others were faster ten times.
     """
-    run = f"run_{now.astimezone(UTC):%Y%m%dT%H%M%S}_{secrets.token_hex(3)}"
+    run = run_name(now, secrets.token_hex(3))
     for _ in range(_TRIES):
         with database.reading() as connection:
             planned = _computed(connection, config, basis, now, run)
         with database.writing() as connection:
             take_turn(connection)
-            if plans_written(connection) == planned.ledger.plans:
+            if _still_holds(connection, planned.ledger):
                 _write(connection, config, planned, run)
                 return planned
     raise PlansCollided(
         f"{_TRIES} other plans were written while this one was computed; nothing was written: "
         "run one planner at a time"
     )
+
+
+def _still_holds(connection: Connection, ledger: Ledger) -> bool:
+    """Whether nobody has written a plan, or been erased, since the ledger was read."""
+    is_same_plan = plans_written(connection) == ledger.plans
+    return is_same_plan and forgotten_in(connection) == ledger.forgotten
 
 
 def _computed(
@@ -142,7 +149,14 @@ def _write(connection: Connection, config: PipelineConfig, planned: Planned, run
         connection.execute(insert(DECISIONS), some)
     enqueue(connection, rows.messages(basis.online), now)
     keep_programme(connection, planned.programme, now)
+    _forget_old(connection, now - timedelta(days=config.serving.history_days))
     connection.execute(insert(AUDIT).values(_audit(planned, run)))
+
+
+def _forget_old(connection: Connection, before: datetime) -> None:
+    """Delete decisions made before then, but for those in an arm, by which effects are measured."""
+    old = DECISIONS.c.id < ids_from(before)
+    connection.execute(delete(DECISIONS).where(old, DECISIONS.c.arm.is_(None)))
 
 
 def _audit(planned: Planned, run: str) -> dict[str, object]:

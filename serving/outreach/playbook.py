@@ -39,6 +39,8 @@ OURS = Path(__file__).parent / "playbooks"
 _LANGUAGES = ("en", "id")
 _LAYOUT = "email.html"
 
+_TELLABLE = EXPERIENCES - {"satisfaction"}
+"""Without what was read out of their answers: being told what one feels is no apology."""
 FOR_CUSTOMERS = ("company", "customer_id", "experience", "generated", "language", "unsubscribe")
 """All that a text for the customer may say: what they know of themselves and of the company."""
 FOR_AGENTS = (
@@ -261,7 +263,7 @@ def _experience(payload: Mapping[str, Any]) -> str | None:
     for reason in payload["reasons"]:
         if reason["effect"] == "raises" and reason["actionable"]:
             theme = reason.get("theme")
-            return theme if theme in EXPERIENCES else None
+            return theme if theme in _TELLABLE else None
     return None
 
 

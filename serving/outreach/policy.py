@@ -13,6 +13,7 @@ from serving.outreach.decisions import (
     Day,
     Decision,
     Plan,
+    Policy,
     PolicyError,
     Reason,
     Rules,
@@ -234,7 +235,7 @@ def _option(one: _Ready, place: int) -> tuple[int, float, float, str, int]:
     return (_TIERS[candidate.occasion], -(gain or 0.0), one.draw, candidate.customer_id, place)
 
 
-def _placed(one: _Ready, channel: Channel, reason: Reason, rooms: Iterable[_Room]) -> Decision:
+def _placed(one: _Ready, channel: Channel, policy: Policy, rooms: Iterable[_Room]) -> Decision:
     """Contact by `channel`, which takes a place in the rooms; a held-out customer takes none."""
     held_out = one.candidate.held_out
     if not held_out:
@@ -243,9 +244,10 @@ def _placed(one: _Ready, channel: Channel, reason: Reason, rooms: Iterable[_Room
     return Decision(
         customer_id=one.candidate.customer_id,
         action="suppress" if held_out else "contact",
-        reason="holdout" if held_out else reason,
+        reason="holdout" if held_out else policy,
         expected_gain=one.gain(channel),
         arm="holdout" if held_out else "contact",
+        policy=policy,
         channel=channel.name,
         step=STEPS[one.candidate.occasion],
         window=one.window,

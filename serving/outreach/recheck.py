@@ -15,9 +15,11 @@ from features.outreach_config import ChannelName, Consent, OutreachConfig
 from serving.fresh import FRESH_ROWS
 from serving.history import FILE as HISTORY
 from serving.history import History, Rows, unpacked
+from serving.outreach.assignments import ERASED
 from serving.outreach.cases import case_since
 from serving.outreach.contacted import contacts_beside, sent_to
 from serving.outreach.decisions import Cap, Contact, Reason
+from serving.outreach.forgotten import forgotten_in
 from serving.outreach.holdout import HeldOut, Holdout
 from serving.outreach.identities import Identities, read_identities
 from serving.outreach.message import Message
@@ -102,6 +104,7 @@ class _Known:
         self._rows = {row.id: row for row in connection.execute(_asked(messages))}
         contacted = {message.customer_id for message in messages if _is_contact(message)}
         ids = {one for person in contacted for one in boundary.identities.of(person)}
+        self._forgotten = forgotten_in(connection)
         self._suppressed = _suppressed(connection, ids)
         self._sent = sent_to(connection, ids, now)
         self._fresh = _fresh(connection, ids, self._rows.values())
@@ -130,7 +133,7 @@ class _Known:
         """Why the person may not be contacted any more."""
         people = self._boundary.identities.of(message.customer_id)
         # A decision that was erased leaves nothing to check by: what cannot be checked stays.
-        if row.programme is None:
+        if row.programme is None or any(map(self._is_erased, people)):
             return "no_consent"
         if self._is_held_out(people, row):
             return "holdout"
@@ -145,6 +148,9 @@ class _Known:
         sent = [one for person in people for one in self._sent.get(person, ())]
         leaving = self._leaving[self._boundary.identities.person(message.customer_id)]
         return self._over(row.channel, [*contacts_beside(message.id, sent), *leaving])
+
+    def _is_erased(self, customer_id: str) -> bool:
+        return customer_id in self._forgotten or customer_id.startswith(ERASED)
 
     def _is_held_out(self, people: Sequence[str], row: Row[Any]) -> bool:
         try:

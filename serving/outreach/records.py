@@ -47,6 +47,7 @@ DECISIONS = Table(
     Column("action", String(10), nullable=False),
     Column("reason", String(30), nullable=False),
     Column("arm", String(10)),
+    Column("policy", String(20)),
     Column("channel", String(20)),
     Column("step", String(30)),
     Column("expected_gain", Float),
@@ -63,14 +64,14 @@ DECISIONS = Table(
     Column("window_opens", UtcTime),
     Column("window_closes", UtcTime),
     Column("note", String(500)),
-    Index("decisions_by_customer", "programme", "customer_id", "decided_at"),
+    Index("decisions_by_customer", "customer_id", "decided_at"),
     Index("decisions_in_arms", "decided_at", sqlite_where=_IN_ARM, postgresql_where=_IN_ARM),
 )
 """One row per customer considered by a plan.
 
 `arm` is `contact` or `holdout` for those whom the plan would contact but for the holdout, who
 alone are compared; `before` is the covariate known before: contribution over the last horizon.
-A held-out customer in an arm has the channel, step and window that they would have had.
+A held-out customer in an arm has the policy, channel, step and window that they would have had.
 """
 
 MESSAGES = Table(

@@ -22,7 +22,12 @@ from serving.database import Database
 from serving.outreach.channels.crm import client_for, last_told
 from serving.outreach.channels.file_drop import FileDrop
 from serving.outreach.channels.hubspot import HubSpotSender
-from serving.outreach.channels.mail import AddressBookError, EmailSender, addresses_of
+from serving.outreach.channels.mail import (
+    AddressBookError,
+    EmailSender,
+    address_of,
+    addresses_of,
+)
 from serving.outreach.channels.salesforce import SalesforceSender
 from serving.outreach.channels.salesforce_login import SalesforceLogin
 from serving.outreach.connecting import UrlError
@@ -131,9 +136,13 @@ def _email(
     playbook: Playbook,
     trusted: ssl.SSLContext | None,
 ) -> EmailSender:
-    address = parseaddr(endpoint.sender)[1]
-    if "@" not in address or not address.isascii():
-        raise SenderError(f"endpoint {name!r}: sender {endpoint.sender!r} has no e-mail address")
+    try:
+        address_of(parseaddr(endpoint.sender)[1])
+    except ValueError:
+        raise SenderError(
+            f"endpoint {name!r}: sender {endpoint.sender!r} has no e-mail address; write it as "
+            "Company <name@company.example>"
+        ) from None
     if endpoint.security == "none" and endpoint.host not in _LOOPBACK_NAMES:
         raise SenderError(
             f"endpoint {name!r}: e-mail to {endpoint.host} would go in the clear; set security to "

@@ -87,13 +87,15 @@ def test_each_endpoint_gets_a_message_with_the_score_behind_it(
     assert [row.endpoint for row in rows] == ["crm", "desk"]
     assert {row.type for row in rows} == {"customer.at_risk"}
     assert rows[0].payload == rows[1].payload
+    found = load_served(scored.workspace).snapshot.find("c_0000")
+    assert found is not None
     assert rows[0].payload == {
         "customer_id": "c_0000",
         "churn_probability": 0.9,
         "risk_tier": scored.scores[0].risk_tier,
         "value_at_risk": scored.scores[0].value_at_risk,
         "currency": "USD",
-        "score_id": "snap_20260103T030405000000_1",
+        "score_id": f"snap_20260103T030405000000_{found.rank}",
         "cause": "scoring run",
         "at": "2026-01-03T03:04:05Z",
         "model_version": "1",
@@ -136,6 +138,16 @@ def test_a_run_and_live_scores_at_once_tell_of_each_customer_once(
         told = batch.result().at_risk + sum(one.result() for one in lives)
     assert told == 6
     assert sorted(events(database)) == [(f"c_{i:04d}", "customer.at_risk") for i in range(6)]
+
+
+def test_who_was_erased_while_the_run_was_made_is_not_told_of(
+    scored: Company, database: Database
+) -> None:
+    run(scored, database, (0.1, 0.1), NOW)
+    publish(replace(scored, scores=scored.scores[1:], X=scored.X[1:]), NOW + DAY)
+    risen = [replace(score, churn_probability=0.9) for score in scored.scores[:2]]
+    assert follow_run(scored.workspace, database, risen, NOW + DAY, lambda *_: None).at_risk == 1
+    assert events(database) == [("c_0001", "customer.at_risk")]
 
 
 def test_rows_that_two_runs_know_and_old_scores_are_deleted(

@@ -130,6 +130,28 @@ def test_a_problem_that_never_happened_asks_for_no_step() -> None:
     assert not told.reasons[0].actionable
 
 
+@pytest.mark.parametrize(
+    ("name", "absence", "sensible"),
+    [
+        ("orders_refund_count", "Has never had a refund", "lowers"),
+        ("tickets_first_response_hours_last", "No ticket answered yet", "lowers"),
+        ("subscriptions_days_since_price_rise", "Has never had a price rise", "lowers"),
+        ("orders_days_since_last", "Has never ordered", "raises"),
+        ("events_count_30d", "Has never used the service", "raises"),
+    ],
+)
+def test_what_never_happened_speaks_only_where_that_makes_sense(
+    name: str, absence: str, sensible: str
+) -> None:
+    contract = FeatureContract(columns=(FeatureColumn(name=name, definition="d"),))
+    told = [
+        reason.text
+        for pull in (0.4, -0.4)
+        for reason in explain((pull,), (math.nan,), contract=contract).reasons
+    ]
+    assert told == [f"{absence} ({sensible} risk)"]
+
+
 def test_an_experience_that_raises_the_odds_by_a_tenth_comes_before_what_shows_it() -> None:
     """Silence since the last order is a sign; that a problem came back tells why."""
     row = (143.0, 1.0, 5.0, 0.0, 1.0, 3.0, 0.0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.calibration import Calibration, sigmoid
+from training.calibration import Calibration, shift_to_mean, sigmoid
 from training.calibration_fit import fit_platt
 
 
@@ -18,6 +18,13 @@ def drawn(rows: int, seed: int, slope: float, intercept: float) -> tuple[np.ndar
 def test_the_line_is_applied_in_log_odds() -> None:
     platt = Calibration(kind="platt", slope=2.0, intercept=-1.0)
     assert platt.apply(np.array([0.5, 1.0])) == pytest.approx([0.5, 1.0 / (1.0 + np.exp(-1.0))])
+
+
+@pytest.mark.parametrize("mean", [0.03, 0.5, 0.9])
+def test_a_shift_of_log_odds_reaches_the_mean_asked_for(mean: float) -> None:
+    raw_score = drawn(1_000, 3, slope=1.0, intercept=0.0)[0]
+    shift = shift_to_mean(raw_score, mean)
+    assert sigmoid(raw_score + shift).mean() == pytest.approx(mean, abs=1e-12)
 
 
 def test_a_known_distortion_is_found_again() -> None:

@@ -11,7 +11,7 @@ from features.config import load_config
 from features.ingest.run import ingest
 from features.labels import latest_matured
 from features.snapshot import open_snapshot
-from training.fitting import fit_models
+from training.fitting import fit_models, with_value
 from training.models import Prediction
 from training.rows import Rows, churn_rows, value_rows
 
@@ -42,7 +42,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
     cutoff = latest_matured(snapshot, config.churn.horizon_days)
     rows = churn_rows(snapshot, config, cutoff)
     worth = value_rows(snapshot, config, rows.train.contract, cutoff)
-    said = fit_models(rows, worth, training).models.predict(rows.test.X)
+    said = with_value(fit_models(rows, training), worth, training).models.predict(rows.test.X)
     assert worth.test is not None
     assert worth.test.value is not None
     return Asked(said, rows, worth.test.value)

@@ -1,5 +1,6 @@
 """Which cutoffs are used, what the rows hold, and when training is refused."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from training.dataset import (
     CannotTrain,
     NotEnoughHistory,
     build_dataset,
+    labelled,
     plan_split,
     split_customers,
 )
@@ -240,6 +242,31 @@ def test_a_given_label_is_never_among_its_own_inputs(
     )
     assert data.churned is not None
     assert data.churned.sum() == 75
+
+
+def test_a_matrix_filled_part_by_part_is_that_of_the_whole_table(
+    tmp_path: Path, make_snapshot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Categories too, although the first part has seen few of them; a given contract's as well."""
+    snapshot = make_snapshot(tmp_path, {"customers": wide_table()})
+    settings, at = config(label="column", column="left"), [snapshot.manifest.watermark]
+    whole = build_dataset(snapshot, settings, at, "churn")
+    monkeypatch.setattr("features.table.ROWS_AT_ONCE", 2)
+    for contract in (None, whole.contract):
+        parts = build_dataset(snapshot, settings, at, "churn", contract)
+        assert parts.contract == whole.contract
+        np.testing.assert_array_equal(parts.X, whole.X)
+    places = whole.contract.categorical
+    assert np.unique(whole.X[:, places]).tolist() == [0.0, 1.0, 2.0]
+
+
+def test_labels_given_later_are_those_given_at_once(tmp_path: Path, make_snapshot: Any) -> None:
+    snapshot = make_snapshot(tmp_path, {"orders": shop()})
+    data = build_dataset(snapshot, config(), [START + 100 * DAY], "clv")
+    bare = replace(data, value=None, orders=None)
+    again = labelled(bare, snapshot, config(), "clv")
+    np.testing.assert_array_equal(again.value, data.value)
+    np.testing.assert_array_equal(again.orders, data.orders)
 
 
 def test_customers_are_split_once_for_all(tmp_path: Path, make_snapshot: Any) -> None:

@@ -49,11 +49,11 @@ def company(customers: int, seed: int) -> tuple[Dataset, np.ndarray, np.ndarray]
 
 
 def rows(data: Dataset) -> Rows:
-    return Rows(data, data, data)
+    return Rows(data, data)
 
 
 def value_of(data: Dataset) -> ValueRows:
-    return ValueRows(data, data, data)
+    return ValueRows(data, data)
 
 
 @cache

@@ -263,9 +263,9 @@ def customers(seed: int, *, knowing: bool) -> Dataset:
 def reasons(seed: int, *, knowing: bool) -> tuple[str, ...]:
     """The gate's reasons against a model fitted and judged on made customers."""
     train = customers(seed, knowing=knowing)
-    rows = Rows(train, customers(seed + 1000, knowing=knowing), train)
-    models = fit_models(rows, None, CONFIG.training).models
-    return refusals(judge_models(models, rows, None, None, CONFIG), CONFIG.training)
+    rows = Rows(train, customers(seed + 1000, knowing=knowing))
+    models = fit_models(rows, CONFIG.training).models
+    return refusals(judge_models(models, rows, None, CONFIG), CONFIG.training)
 
 
 def test_labels_that_know_nothing_are_refused_ten_times_of_ten() -> None:

@@ -15,10 +15,10 @@ from features.config import PipelineConfig, TrainingConfig
 from features.feature_contract import FeatureMismatch
 from training.calibration import sigmoid
 from training.dataset import CannotTrain
-from training.fitting import Fitted, fit_models
+from training.fitting import Fitted, fit_models, with_value
 from training.given_table import TableRefused, dataset_from_table, rows_by_time
 from training.judging.suspects import SuspectedLeak, refuse_suspects
-from training.judging.verdict import judge_models
+from training.judging.verdict import judge_models, with_value_verdict
 from training.rows import Rows, ValueRows
 
 CONFIG = PipelineConfig(
@@ -59,19 +59,21 @@ def table(customers: int = 250, seed: int = 1, **columns: Any) -> pd.DataFrame:
 
 
 def valued(rows: Rows) -> ValueRows:
-    return ValueRows(rows.train, rows.test, rows.refit)
+    return ValueRows(rows.train, rows.test)
 
 
 @cache
 def fitted() -> tuple[Rows, Fitted]:
     rows = rows_by_time(dataset_from_table(table()), 90)
-    return rows, fit_models(rows, valued(rows), TrainingConfig())
+    found = fit_models(rows, TrainingConfig())
+    return rows, with_value(found, valued(rows), TrainingConfig())
 
 
 def test_plain_functions_lead_from_a_table_to_a_verdict() -> None:
     rows, found = fitted()
     refuse_suspects(rows.train, ())
-    verdict = judge_models(found.models, rows, valued(rows), None, CONFIG)
+    verdict = judge_models(found.models, rows, None, CONFIG)
+    verdict = with_value_verdict(verdict, found.models, valued(rows), CONFIG)
     assert verdict.churn.comparison.methods["model"]["auc"].low > 0.7
     assert "ridge on all features" in verdict.value.comparison.methods
     assert next(iter(verdict.drivers)) == "customers_balance"
@@ -120,7 +122,7 @@ def test_a_constant_and_an_all_missing_feature_are_never_used_and_do_no_harm() -
     """Beside the same table without them: the Brier scores agree within .005."""
     rows, found = fitted()
     lean = rows_by_time(dataset_from_table(table().drop(columns=["flag", "nothing"])), 90)
-    without = fit_models(lean, None, TrainingConfig())
+    without = fit_models(lean, TrainingConfig())
     added = np.abs(found.models.contributions(rows.test.X)).max(axis=0)
     used = dict(zip(rows.train.contract.names, added, strict=True))
     assert used["customers_flag"] == used["customers_nothing"] == 0

@@ -157,6 +157,7 @@ def test_customers_who_are_all_alike_are_refused_and_the_champion_stays(tmp_path
     report = trained(tmp_path, shop(120, 6, skill=False))
     assert report.churn.no_skill
     assert "no evidence of skill" in report.refusals[0]
+    assert not any("only ties" in note for note in report.notes)
     assert report.promoted is None
     assert report.registered.churn_version == "2"
     assert load_bundle(tmp_path / "bundle").manifest == before

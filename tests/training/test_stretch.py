@@ -11,7 +11,7 @@ from features.config import PipelineConfig, SourceConfig
 from features.labels import latest_matured
 from tests.conftest import write_snapshot
 from training.dataset import NotEnoughHistory
-from training.fitting import fit_models
+from training.fitting import fit_models, with_value
 from training.rows import NoValueModel, churn_rows, value_rows
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
@@ -59,7 +59,7 @@ def test_labels_are_half_of_the_history_before_the_test_cutoff(tmp_path: Path) -
     cutoffs = [np.datetime64((FIRST + day * DAY).replace(tzinfo=None), "us") for day in (31, 35)]
     assert np.unique(rows.train.cutoff).tolist() == [cutoff.tolist() for cutoff in cutoffs]
     assert set(rows.test.cutoff.tolist()) == {(FIRST + 70 * DAY).replace(tzinfo=None)}
-    assert rows.basis.at_test is not None
+    assert rows.basis.at is not None
 
 
 def test_training_labels_are_short_and_test_labels_are_whole(tmp_path: Path) -> None:
@@ -89,7 +89,8 @@ def test_stretched_models_answer_for_the_whole_horizon(tmp_path: Path) -> None:
     snapshot = young(tmp_path, customers=600)
     rows = churn_rows(snapshot, config(60))
     worth = value_rows(snapshot, config(60), rows.train.contract)
-    models = fit_models(rows, worth, config(60).training).models
+    training = config(60).training
+    models = with_value(fit_models(rows, training), worth, training).models
     found = models.predict(rows.test.X)
     assert found.propensity.mean() == pytest.approx(rows.test.churned.mean(), abs=0.05)
     assert found.expected_orders.sum() == pytest.approx(rows.test.orders.sum(), rel=0.15)
@@ -153,8 +154,7 @@ def test_earlier_rows_prove_and_the_last_cutoff_judges(tmp_path: Path) -> None:
 
 
 def test_a_backtest_stretches_from_what_lies_before_it(tmp_path: Path) -> None:
-    """Judged on day 64: labels of 32 days, learned on day 32, and nothing to refit on."""
+    """Judged on day 64: labels of 32 days, learned on day 32."""
     rows = churn_rows(young(tmp_path), config(60), FIRST + 64 * DAY)
     assert rows.basis.learned_days == 32
     assert set(rows.train.cutoff.tolist()) == {(FIRST + 32 * DAY).replace(tzinfo=None)}
-    assert rows.refit is rows.train

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from features.config import TrainingConfig
+from features.feature_contract import FeatureContract
 from tests.tiny_bundle import TINY_CONTRACT, TINY_INFO, tiny_models, tiny_rows
 from training.bundle import Bundle, BundleError, Uplift, load_bundle, write_bundle
 from training.uplift.learners import LEARNERS
@@ -16,12 +17,14 @@ from training.uplift_model import NOBODY, Disturbance, Scale
 ROWS = tiny_rows(60, seed=5)
 
 
-def tiny_uplift(learner: str = "x_boosted", *, ranks: bool = True) -> Uplift:
+def tiny_uplift(
+    learner: str = "x_boosted", *, ranks: bool = True, contract: FeatureContract = TINY_CONTRACT
+) -> Uplift:
     """A model of random outcomes: real files, nothing learned."""
-    rng, X = np.random.default_rng(4), tiny_rows(400)
+    rng, X = np.random.default_rng(4), tiny_rows(400, contract)
     trial = Trial(
         X=X,
-        contract=TINY_CONTRACT,
+        contract=contract,
         customer_id=np.arange(400).astype(np.str_),
         cutoff=np.full(400, np.datetime64("2025-01-01", "us")),
         treated=rng.integers(0, 2, 400).astype(float),
@@ -30,7 +33,8 @@ def tiny_uplift(learner: str = "x_boosted", *, ranks: bool = True) -> Uplift:
         value=np.ones(400),
     )
     model = LEARNERS[learner](trial, TrainingConfig())
-    harmed = Disturbance(up_to=float(np.median(model.predict(ROWS))), slices=())
+    scores = model.predict(tiny_rows(60, contract, seed=5))
+    harmed = Disturbance(up_to=float(np.median(scores)), slices=())
     return Uplift(model, ranks, "Uplift was judged.", Scale(level=0.01, slope=0.5), harmed)
 
 

@@ -75,7 +75,7 @@ def fit_ensemble(
     if forecast and examples.objective == "tweedie":
         weights = _steadied(weights, names)
     few = len(np.unique(customer_id)) < _FEW_CUSTOMERS
-    if forecast and few and not _surely_better(scores, weights, sample):
+    if forecast and few and not _surely_better(scores, weights, sample, customer_id[looked_at]):
         weights = np.eye(len(names))[names.index("btyd")]
     weight = {name: w for name, w in zip(names, weights.tolist(), strict=True) if w}
     rounds = {name: crossed[name].rounds for name in weight}
@@ -114,11 +114,14 @@ def _members(
     return {name: FITS[name].fit(examples, count, training) for name, count in rounds.items()}
 
 
-def _surely_better(scores: Vector, weights: Vector, sample: Examples) -> bool:
+def _surely_better(
+    scores: Vector, weights: Vector, sample: Examples, customer_id: npt.NDArray[np.str_]
+) -> bool:
     """Whether the weighted mean predicts churn better than BTYD by two standard errors.
 
     Out of fold, each with a line of its own in logits, so that only what they know of customers
-    counts. For orders and value BTYD is the safer at this size.
+    counts; errors are clustered by customer, whose rows at several cutoffs are much alike. For
+    orders and value BTYD is the safer at this size.
     """
     if sample.objective != "binary" or sample.offset is None:
         return False
@@ -127,7 +130,9 @@ def _surely_better(scores: Vector, weights: Vector, sample: Examples) -> bool:
         for score in (scores @ weights, sample.offset)
     ]
     gain = loss[1] - loss[0]
-    return bool(gain.mean() > 2.0 * gain.std() / np.sqrt(len(gain)))
+    _, customer = np.unique(customer_id, return_inverse=True)
+    error = np.sqrt((np.bincount(customer, gain - gain.mean()) ** 2).sum())
+    return bool(gain.sum() > 2.0 * error)
 
 
 def _weights(scores: Vector, target: Vector, objective: Objective) -> Vector:

@@ -1,5 +1,6 @@
-"""A generalised linear model on a few screened features, with the BTYD forecast as its offset."""
+"""A generalised linear model on a few screened terms, with the BTYD forecast as its offset."""
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from features.feature_contract import FeatureContract, Matrix
-from training.calibration import sigmoid
+from training.calibration import shift_to_mean, sigmoid
 
 Vector = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -17,6 +18,7 @@ Objective = Literal["binary", "poisson", "tweedie"]
 TWEEDIE_POWER = 1.5
 _TERMS = 24
 _SCREENED_ROWS = 60_000
+_ROWS_AT_ONCE = 65_536
 # The forecast holds these; on their own they mean something else when history grows longer.
 _IN_THE_OFFSET = ("orders_frequency", "orders_recency", "orders_T")
 _RIDGE = 0.003
@@ -24,14 +26,22 @@ _MOST_CORRELATED = 0.9
 _FARTHEST = 5.0
 _STEPS = 25
 _FAR_SCORE = 30.0
+_LEAST_SHARE = 0.01
+_NUMBER = -1
 
 
 class Glm(BaseModel):
-    """Coefficients of standardised, log-scaled features; missing values count as the mean."""
+    """Coefficients of standardised terms: log-scaled numbers, and categories being one value.
+
+    What is missing counts as the mean, a category never seen in training among it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     names: tuple[str, ...]
+    """The feature of each term."""
+    codes: tuple[int, ...]
+    """The place of the category's value among its `categories`; -1 for a number."""
     centre: tuple[float, ...]
     spread: tuple[float, ...]
     coefficients: tuple[float, ...]
@@ -41,7 +51,8 @@ class Glm(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        lengths = [len(part) for part in (self.centre, self.spread, self.coefficients)]
+        parts = (self.codes, self.centre, self.spread, self.coefficients)
+        lengths = [len(part) for part in parts]
         if set(lengths) != {len(self.names)}:
             raise ValueError(f"{len(self.names)} names need as many numbers each, got {lengths}")
         return self
@@ -59,11 +70,13 @@ class Glm(BaseModel):
     def contributions(self, X: Matrix, places: Places) -> Matrix:
         """What each feature adds to the score against its mean, rows x columns of `X`."""
         added = np.zeros(X.shape)
-        added[:, places] = self._terms(X, places)
+        for place, term in zip(places, self._terms(X, places).T, strict=True):
+            added[:, place] += term
         return added
 
     def _terms(self, X: Matrix, places: Places) -> Matrix:
-        scaled = _standardised(_logs(X[:, places]), np.array(self.centre), np.array(self.spread))
+        values = _values(X, places, np.array(self.codes, dtype=np.int64))
+        scaled = _standardised(values, np.array(self.centre), np.array(self.spread))
         return np.asarray(scaled * np.array(self.coefficients))
 
 
@@ -74,41 +87,76 @@ def fit_glm(
     objective: Objective,
     offset: Vector | None,
 ) -> Glm:
-    """Fit at most 24 features by iteratively reweighted least squares with a small ridge.
+    """Fit at most 24 terms by iteratively reweighted least squares with a small ridge.
 
     `offset` is on the link scale; its weight is fitted too, shrunk towards 1.
-    Features are screened by their correlation with what the offset leaves unexplained, each
-    not too close to one already in, on about 60,000 rows evenly spread over all.
+    Terms are numbers, and values of categories that a hundredth of the rows have. They are
+    screened by their correlation with what the offset leaves unexplained, each not too close to
+    one already in, on about 60,000 rows evenly spread over all.
     Source: McCullagh and Nelder (1989), chapter 2.
     """
-    numeric = np.array(
-        [
-            place
-            for place, column in enumerate(contract.columns)
-            if column.kind == "numeric" and (offset is None or column.name not in _IN_THE_OFFSET)
-        ],
-        dtype=np.int64,
-    )
     start = np.zeros(len(target)) if offset is None else offset
     mean, _ = _moments_of_target(objective, start + _level(objective, start, target))
     some = slice(None, None, -(-len(target) // _SCREENED_ROWS))
-    sample = _logs(X[some, numeric])
+    places, codes = _candidates(X[some], contract, () if offset is None else _IN_THE_OFFSET)
+    sample = _values(X[some], places, codes)
     centre, spread = _moments(sample)
     chosen = _screened(_standardised(sample, centre, spread), (target - mean)[some], spread)
-    centre, spread, places = centre[chosen], spread[chosen], numeric[chosen]
-    blocks = [np.ones(len(target)), _standardised(_logs(X[:, places]), centre, spread)]
-    if offset is not None:
-        blocks.append(start - start.mean())
-    solved = _solve(np.column_stack(blocks), target, objective, start)
+    centre, spread, places, codes = centre[chosen], spread[chosen], places[chosen], codes[chosen]
+    solved = _solve(_design(X, places, codes, centre, spread, offset), target, objective, start)
     slope = 0.0 if offset is None else float(solved[-1])
     return Glm(
         names=tuple(contract.names[place] for place in places),
+        codes=tuple(codes.tolist()),
         centre=tuple(centre.tolist()),
         spread=tuple(spread.tolist()),
         coefficients=tuple(solved[1 : 1 + len(chosen)].tolist()),
         intercept=float(solved[0] - slope * start.mean()),
         offset_weight=0.0 if offset is None else 1.0 + slope,
     )
+
+
+def _candidates(
+    X: Matrix, contract: FeatureContract, without: Sequence[str]
+) -> tuple[Places, Places]:
+    """Column and code of each term there may be: numbers, then the values of each category."""
+    terms = []
+    for place, column in enumerate(contract.columns):
+        if column.kind == "category":
+            shares = [np.mean(X[:, place] == code) for code in range(len(column.categories))]
+            terms += [(place, code) for code, share in enumerate(shares) if share >= _LEAST_SHARE]
+        elif column.name not in without:
+            terms.append((place, _NUMBER))
+    places, codes = np.array(terms, dtype=np.int64).reshape(-1, 2).T
+    return places, codes
+
+
+def _values(X: Matrix, places: Places, codes: Places) -> Matrix:
+    """Each term before it is standardised, rows x terms; NaN where the feature is missing."""
+    raw = X[:, places]
+    values, named = _logs(raw), codes != _NUMBER
+    values[:, named] = np.where(np.isnan(raw[:, named]), np.nan, raw[:, named] == codes[named])
+    return values
+
+
+def _design(
+    X: Matrix,
+    places: Places,
+    codes: Places,
+    centre: Vector,
+    spread: Vector,
+    offset: Vector | None,
+) -> Matrix:
+    """Rows x (1, terms, deviation of the offset where there is one)."""
+    width = 1 + len(places)
+    design = np.ones((len(X), width if offset is None else width + 1), order="F")
+    # In blocks: logarithms of all rows at once would take several times as much.
+    for first in range(0, len(X), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        design[rows, 1:width] = _standardised(_values(X[rows], places, codes), centre, spread)
+    if offset is not None:
+        design[:, -1] = offset - offset.mean()
+    return design
 
 
 def _solve(design: Matrix, target: Vector, objective: Objective, offset: Vector) -> Vector:
@@ -170,11 +218,7 @@ def _level(objective: Objective, offset: Vector, target: Vector) -> float:
     """The shift of the offsets at which predicted and actual totals agree."""
     if objective != "binary":
         return float(np.log(max(target.sum(), 1e-12) / np.exp(offset).sum()))
-    shift = 0.0
-    for _ in range(_STEPS):
-        mean, weight = _moments_of_target(objective, offset + shift)
-        shift += float(np.clip((target - mean).sum() / (weight.sum() + 1e-12), -2.0, 2.0))
-    return shift
+    return shift_to_mean(offset, float(target.mean()))
 
 
 def _screened(design: Matrix, unexplained: Vector, spread: Vector) -> list[int]:

@@ -1,7 +1,5 @@
 """Whether the reasons behind a score would be the same had the model been fitted by other luck."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from features.config import TrainingConfig
@@ -27,9 +25,7 @@ def reseeded_overlap(fitted: ChurnFit, churn: Rows, training: TrainingConfig) ->
     The churn model is fitted again on the same training rows, with the same rounds and weights.
     """
     other = training.model_copy(update={"seed": training.seed + 1})
-    again = refit_churn(
-        fitted, churn.train, replace(churn.basis, at_refit=churn.basis.at_test), other
-    )
+    again = refit_churn(fitted, churn.train, churn.basis, other)
     rows = churn.test.X[:: max(1, len(churn.test) // _EXPLAINED_ROWS)]
     return reason_overlap(
         fitted.model.ensemble.contributions(rows), again.ensemble.contributions(rows)

@@ -87,9 +87,9 @@ def gain_on(train: Dataset, test: Dataset, training: TrainingConfig) -> SupportG
         raise CannotTrain(
             "support can be weighed only beside behaviour; configure tickets or surveys, and orders"
         )
-    full = fit_churn(Rows(train, train, train), training).model
+    full = fit_churn(Rows(train, train), training).model
     without = _only(train, known)
-    behaviour = fit_churn(Rows(without, without, without), training).model
+    behaviour = fit_churn(Rows(without, without), training).model
     evaluation = judge_churn(
         test,
         {MODEL: full.predict(test.X), BEHAVIOUR: behaviour.predict(_only(test, known).X)},

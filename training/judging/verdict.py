@@ -1,7 +1,7 @@
 """Fitted models judged on their test rows, beside the baselines and, where fair, the champion."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,13 +69,9 @@ class Verdict:
 
 
 def judge_models(
-    models: Models,
-    churn: Rows,
-    value: ValueRows | None,
-    champion: Champion | None,
-    config: PipelineConfig,
+    models: Models, churn: Rows, champion: Champion | None, config: PipelineConfig
 ) -> Verdict:
-    """Judge churn and, where they were fitted, expected orders and CLV.
+    """Judge churn and, where they were fitted, expected orders.
 
     Raises CannotJudge when the churn test rows hold only one outcome.
     """
@@ -85,18 +81,34 @@ def judge_models(
     if champion is not None:
         methods[CHAMPION] = champion.propensity
     evaluation = judge_churn(test, methods, draws=training.bootstrap_draws, seed=training.seed)
-    judged, notes = _value_verdict(models, value, config)
     rule = f"The best single rule found: {best_rule(churn.train).words}."
     return Verdict(
         evaluation,
-        judged,
+        None,
         _drivers(models, test),
-        (rule, *notes),
+        (rule,),
         orders=_orders_verdict(models, churn, config),
-        grades=_grades(models, churn, value, config),
+        grades=churn_grades(churn.train, test, propensity, config.churn),
         champion=champion,
         is_simple=set(models.churn.ensemble.members) == {"btyd"},
     )
+
+
+def with_value_verdict(
+    verdict: Verdict, models: Models, value: ValueRows, config: PipelineConfig
+) -> Verdict:
+    """`verdict` with that on CLV, or with the reason why there is none."""
+    if models.value is None:
+        return verdict
+    if value.test is None:
+        return _and_said(verdict, "CLV is not judged: its horizon is not over yet.")
+    try:
+        judged = _value_evaluation(models, value.train, value.test, config)
+    except CannotJudge as error:
+        return _and_said(verdict, f"CLV is not judged: {error}.")
+    graded = dynamics_value(value.test, models.predict(value.test.X).clv)
+    grades = verdict.grades if graded is None else (*verdict.grades, graded)
+    return replace(verdict, value=judged, grades=grades)
 
 
 def champion_rival(
@@ -112,7 +124,7 @@ def champion_rival(
         test = _in_contract_of(champion, snapshot, config, churn)
     except FeatureMismatch as error:
         return None, (f"The champion is not compared: {error}.",)
-    is_older = champion.manifest.cutoffs[-1] < cutoffs_of(churn.refit)[-1]
+    is_older = champion.manifest.cutoffs[-1] < cutoffs_of(churn.test)[-1]
     return Champion(version, champion.models.churn.predict(test.X), is_older), ()
 
 
@@ -131,28 +143,8 @@ def _orders_verdict(models: Models, churn: Rows, config: PipelineConfig) -> Orde
     )
 
 
-def _grades(
-    models: Models, churn: Rows, value: ValueRows | None, config: PipelineConfig
-) -> tuple[Grade, ...]:
-    propensity = models.churn.predict(churn.test.X)
-    grades = churn_grades(churn.train, churn.test, propensity, config.churn)
-    if models.value is None or value is None or value.test is None:
-        return grades
-    graded = dynamics_value(value.test, models.predict(value.test.X).clv)
-    return grades if graded is None else (*grades, graded)
-
-
-def _value_verdict(
-    models: Models, value: ValueRows | None, config: PipelineConfig
-) -> tuple[ValueEvaluation | None, tuple[str, ...]]:
-    if value is None or models.value is None:
-        return None, ()
-    if value.test is None:
-        return None, ("CLV is not judged: its horizon is not over yet.",)
-    try:
-        return _value_evaluation(models, value.train, value.test, config), ()
-    except CannotJudge as error:
-        return None, (f"CLV is not judged: {error}.",)
+def _and_said(verdict: Verdict, note: str) -> Verdict:
+    return replace(verdict, notes=(*verdict.notes, note))
 
 
 def _drivers(models: Models, test: Dataset) -> dict[str, float]:

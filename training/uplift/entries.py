@@ -34,7 +34,7 @@ def contact_trial(
     spine, entries = _matured_spine(snapshot, config, contacts.first_of_each())
     if not len(entries):
         raise NoTrial("no contact with an arm is old enough for its outcome to be known")
-    data = spine_rows(snapshot, spine, contract)
+    data = spine_rows(snapshot, config, spine, contract)
     churned = churn_labels(snapshot, config, spine)["churned"].to_numpy()
     return Trial(
         X=data.X,

@@ -95,6 +95,7 @@ def _decisions() -> None:
         sa.Column("action", sa.String(10), nullable=False),
         sa.Column("reason", sa.String(30), nullable=False),
         sa.Column("arm", sa.String(10)),
+        sa.Column("policy", sa.String(20)),
         sa.Column("channel", sa.String(20)),
         sa.Column("step", sa.String(30)),
         sa.Column("expected_gain", sa.Float),
@@ -112,7 +113,7 @@ def _decisions() -> None:
         sa.Column("window_closes", _TIME),
         sa.Column("note", sa.String(500)),
     )
-    columns = ["programme", "customer_id", "decided_at"]
+    columns = ["customer_id", "decided_at"]
     op.create_index("decisions_by_customer", "decisions", columns)
     in_arms = sa.text("arm IS NOT NULL")
     op.create_index(

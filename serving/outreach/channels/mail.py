@@ -66,6 +66,7 @@ class EmailSender:
 
         A message is `unknown` when the connection ended after its text was handed over.
         """
+        until = time.monotonic() + _SECONDS_TO_BEGIN
         try:
             book = addresses_of(self._endpoint.addresses, {one.customer_id for one in messages})
         except AddressBookError as error:
@@ -78,7 +79,7 @@ class EmailSender:
         except (OSError, smtplib.SMTPException) as error:
             failed = self._not_connected(error)
             return [one if isinstance(one, Receipt) else failed for one in ready]
-        return _all_sent(server, ready)
+        return _all_sent(server, ready, until)
 
     def close(self) -> None:
         """Nothing is held open between deliveries."""
@@ -93,7 +94,7 @@ class EmailSender:
         if address is None:
             return Receipt("refused", f"no address for {message.customer_id!r} in the address book")
         try:
-            recipient = _checked(address)
+            recipient = address_of(address)
         except ValueError:
             return Receipt("refused", f"the address of {message.customer_id!r} is not one")
         try:
@@ -157,41 +158,54 @@ class EmailSender:
 def addresses_of(path: Path, customer_ids: Iterable[str]) -> dict[str, str]:
     """The address of each of these customers that is in the CSV file (customer_id, email).
 
-    No other row is kept. Raises AddressBookError if the file or a column is missing.
+    No other row is kept; of a customer's rows the first counts. Raises AddressBookError if the
+    file or a column is missing.
     """
     wanted = set(customer_ids)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            if lacking := {"customer_id", "email"} - set(rows.fieldnames or ()):
+            rows = csv.reader(file)
+            header = next(rows, [])
+            if lacking := {"customer_id", "email"} - set(header):
                 lacks = " and ".join(sorted(lacking))
                 raise AddressBookError(f"address book {path} has no column {lacks}")
-            return {
-                row["customer_id"]: (row["email"] or "").strip()
-                for row in rows
-                if row["customer_id"] in wanted and row["email"]
-            }
+            return _found(rows, wanted, header.index("customer_id"), header.index("email"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise AddressBookError(f"address book {path} cannot be read: {error}") from error
 
 
-def _checked(address: str) -> Address:
-    """The address; ValueError if it is not exactly one."""
-    found = _ADDRESS.fullmatch(address)
+def _found(
+    rows: Iterable[Sequence[str]], wanted: set[str], id_place: int, email_place: int
+) -> dict[str, str]:
+    """Read until everybody is found; a row that is too short is nobody's."""
+    found: dict[str, str] = {}
+    width = max(id_place, email_place)
+    for row in rows:
+        if len(row) > width and row[id_place] in wanted and row[email_place].strip():
+            found.setdefault(row[id_place], row[email_place].strip())
+            if len(found) == len(wanted):
+                break
+    return found
+
+
+def address_of(text: str) -> Address:
+    """The address that `text` is; ValueError if it is not exactly one."""
+    found = _ADDRESS.fullmatch(text)
     if found is None:
         raise ValueError("not an address")
     return Address(username=found["name"], domain=found["domain"])
 
 
-def _all_sent(server: smtplib.SMTP, ready: Sequence[EmailMessage | Receipt]) -> list[Receipt]:
-    """A receipt for each; once the connection is gone, the rest go back unsent."""
-    until = time.monotonic() + _SECONDS_TO_BEGIN
+def _all_sent(
+    server: smtplib.SMTP, ready: Sequence[EmailMessage | Receipt], until: float
+) -> list[Receipt]:
+    """A receipt for each; once the connection or the time is gone, the rest go back unsent."""
     receipts: list[Receipt] = []
     for one in ready:
         if isinstance(one, Receipt):
             receipts.append(one)
         elif server.sock is None or time.monotonic() > until:
-            receipts.append(Receipt("retry", "the connection ended before its turn"))
+            receipts.append(Receipt("retry", "the connection or the time ended before its turn"))
         else:
             receipts.append(_sent(server, one))
     with suppress(OSError, smtplib.SMTPException):

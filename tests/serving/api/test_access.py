@@ -260,7 +260,7 @@ def test_the_access_log_names_routes_and_no_customer(
         logger.propagate = True
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["route"] for line in lines] == ["/v1/customers/{customer_id}", "other"]
-    assert [line["status"] for line in lines] == [200, 404]
+    assert [line["status"] for line in lines] == [422, 404]
     assert all(line["request_id"] == "call-7" for line in lines)
     assert "c_0001" not in str(lines)
     assert "secret" not in str(lines)

@@ -17,7 +17,7 @@ from tests.serving.scored_company import Api
 from tests.serving.test_service import serving
 
 CONFIGURED = Path(__file__).with_name("schemathesis.toml")
-SECONDS = float(os.environ.get("SETIA_SCHEMATHESIS_SECONDS", "8"))
+SECONDS = float(os.environ.get("SETIA_SCHEMATHESIS_SECONDS", "20"))
 """How long schemathesis looks for a failure; 1200 is the long run."""
 
 

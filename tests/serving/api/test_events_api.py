@@ -233,3 +233,11 @@ def test_the_documented_call_is_answered(live_api: Api) -> None:
     body = shlex.split(call)[shlex.split(call).index("-d") + 1]
     answer = post(live_api, json.loads(body))
     assert answer["customer"] is None or answer["customer"]["customer_id"] == "C-77"
+
+
+def test_rows_of_an_erased_person_are_not_kept(live_company: LiveCompany, live_api: Api) -> None:
+    live_api.send("DELETE", "/v1/customers/erased-one")
+    body = {"customer_id": "erased-one", "orders": [order()]}
+    answer = live_api.post("/v1/events", json=body)
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:setia:problem:erased")
+    assert kept(live_company, "SELECT * FROM fresh_rows") == []

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, select
 from features.outreach_config import WebhookEndpoint
 from serving.database import Database
 from serving.outreach.delivery import Worker
+from serving.outreach.leases import MaySend
 from serving.outreach.message import Message, Receipt, Sender
-from serving.outreach.outbox import MaySend, NewMessage, enqueue
+from serving.outreach.outbox import NewMessage, enqueue
 from serving.outreach.recheck import Permission
 from serving.outreach.records import MESSAGES
 from serving.outreach.webhooks import WebhookSender, webhook_sender

@@ -7,6 +7,7 @@ from typing import Any
 
 from features.config import PipelineConfig
 from serving.outreach.basis import Basis, read_basis
+from serving.served import load_served
 from tests.conftest import Rows, write_snapshot
 from tests.serving.scored_company import NOW, Company, score_company
 
@@ -38,7 +39,7 @@ class Shop:
     config: PipelineConfig
 
     def basis(self, now: datetime = NOW) -> Basis:
-        return read_basis(self.config, now)
+        return read_basis(self.config, load_served(self.config.workspace), now)
 
 
 def people(customers: int) -> list[dict[str, Any]]:

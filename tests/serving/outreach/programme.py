@@ -90,6 +90,7 @@ def _decision(name: str, place: int, one: Assigned) -> dict[str, Any]:
         "action": "contact" if contacted else "suppress",
         "reason": "expected_gain" if contacted else "holdout",
         "arm": one.arm,
+        "policy": one.arm and "expected_gain",
         "channel": "email",
         "cost": 2.0 if contacted else None,
         "value": 100.0,

@@ -16,8 +16,11 @@ from serving.outreach.identities import Identities
 from serving.outreach.incidents import Incident
 from serving.outreach.ledger import Ledger
 from serving.outreach.people import Person
+from serving.served import load_served
 from tests.serving.outreach.outreach_company import DAY, Shop, open_shop, shop_config
-from tests.serving.scored_company import CUTOFF, NOW
+from tests.serving.scored_company import CONTRACT, CUTOFF, NOW
+from tests.training.test_uplift_model import tiny_uplift
+from training.bundle import Uplift
 
 NOBODY = Holdout(b"a key of sixteen bytes or more", "retention", 1e-9)
 
@@ -149,40 +152,45 @@ def test_the_language_is_told_by_its_code(basis: Basis, stated: str | None, lang
     assert one_of(with_people(basis, persons=people)).language == language
 
 
-class Proven:
-    """An uplift model that knows, or abstains."""
+def with_uplift(shop: Shop, uplift: Uplift) -> Basis:
+    """The basis when the served bundle has an uplift model too."""
+    served = load_served(shop.config.workspace)
+    models = replace(served.bundle.models, uplift=uplift)
+    bundle = replace(served.bundle, models=models)
+    return read_basis(shop.config, replace(served, bundle=bundle), NOW)
 
-    def __init__(self, changes: float | None) -> None:
-        self._changes = changes
 
-    def changes(self, X: np.ndarray) -> np.ndarray | None:
-        return None if self._changes is None else np.full(len(X), self._changes)
-
-    def do_not_disturb(self, X: np.ndarray) -> np.ndarray:
-        return X[:, 0] > np.nanmedian(X[:, 0])
+def rows_of(shop: Shop, basis: Basis) -> np.ndarray:
+    """The feature rows that the scores came from, in the order of the basis."""
+    known = {s.customer_id: x for s, x in zip(shop.company.scores, shop.company.X, strict=True)}
+    return np.vstack([known[one.customer_id] for one in basis.scored])
 
 
 def test_a_proven_model_takes_the_place_of_the_assumption(shop: Shop) -> None:
-    basis = read_basis(shop.config, NOW, Proven(0.03))
-    assert not basis.is_assumed
-    assert {one.change for one in basis.changes} == {0.03}
-    known = {s.customer_id: x for s, x in zip(shop.company.scores, shop.company.X, strict=True)}
-    middle = np.nanmedian(shop.company.X[:, 0])
-    for scored, change in zip(basis.scored, basis.changes, strict=True):
-        assert change.do_not_disturb == (known[scored.customer_id][0] > middle)
+    uplift = tiny_uplift(contract=CONTRACT)
+    basis = with_uplift(shop, uplift)
+    assert (basis.is_assumed, basis.verdict) == (False, "Uplift was judged.")
+    X = rows_of(shop, basis)
+    assert [one.change for one in basis.changes] == list(uplift.changes(X))  # type: ignore[arg-type]
+    flags = [one.do_not_disturb for one in basis.changes]
+    assert flags == uplift.do_not_disturb(X).tolist()
+    assert 0 < sum(flags) < len(flags)
 
 
 def test_a_model_that_abstains_leaves_the_assumption_and_keeps_its_flags(shop: Shop) -> None:
-    basis = read_basis(shop.config, NOW, Proven(None))
+    uplift = tiny_uplift(ranks=False, contract=CONTRACT)
+    basis = with_uplift(shop, uplift)
     assert basis.is_assumed
-    assert basis.changes[0].change == 0.5 * basis.scored[0].churn_probability
+    assert [one.change for one in basis.changes] == [
+        0.5 * one.churn_probability for one in basis.scored
+    ]
     assert any(one.do_not_disturb for one in basis.changes)
 
 
 def test_a_generated_company_stands_still(shop: Shop) -> None:
     """Half a year on, its data is as old as on the day it ended."""
     later = NOW + timedelta(days=180)
-    moved = read_basis(shop.config, later)
+    moved = shop.basis(later)
     assert moved.lag == later - datetime.fromisoformat("2026-01-02T17:00:00Z")
     assert moved.scored_at == moved.known_until + moved.lag == CUTOFF + moved.lag
     assert isinstance(moved.changes[0], Change)

@@ -48,7 +48,7 @@ def derive(database: Database, settings: PipelineConfig) -> Derived:
 def became(database: Database, settings: PipelineConfig) -> dict[str, Became]:
     with database.reading() as connection:
         assigned = first_assignments(connection, "retention", HORIZON, settings.zone)
-        found = what_became(connection, assigned)
+        found = what_became(connection, "retention", assigned)
     names = {one.decision_id: one.customer_id for one in assigned}
     return {names[decision]: one for decision, one in found.items()}
 

@@ -183,11 +183,12 @@ def test_the_ledger_adds_up_month_by_month_and_ends_at_the_whole(
 def test_the_intervals_of_groups_are_wider_so_that_all_hold_together(
     database: Database, tmp_path: Path
 ) -> None:
-    """By hand: four groups, so each at 1 - 0.05 / 4."""
+    """By hand: five groups, so each at 1 - 0.05 / 5."""
     settings = config(tmp_path)
     found = known_effect(database, settings, seed=6, effect=0.1)
     names = [(one.by, one.name) for one in found.slices]
     assert names == [
+        ("policy", "expected_gain"),
         ("channel", "email"),
         ("segment", "business"),
         ("tier", "high"),
@@ -204,7 +205,7 @@ def test_the_intervals_of_groups_are_wider_so_that_all_hold_together(
         grown = size * tuned + 1
         return math.sqrt(2 * grown / (size * tuned) * math.log(math.sqrt(grown) / alpha))
 
-    assert widths[0] / widths[1] == pytest.approx(stretch(0.05 / 4) / stretch(0.05))
+    assert widths[0] / widths[1] == pytest.approx(stretch(0.05 / 5) / stretch(0.05))
 
 
 def test_a_contact_of_a_held_out_customer_shows(database: Database, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Plans are written whole or not at all, however many are made at once or one after another."""
 
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,9 @@ from sqlalchemy import insert, select
 
 from features.config import PipelineConfig
 from serving.database import Database
+from serving.outreach import policy
 from serving.outreach.basis import Basis
+from serving.outreach.forgotten import forget_for_good
 from serving.outreach.planning import Planned, PlansCollided, preview_plan, write_plan
 from serving.outreach.programmes import ProgrammeError, find_programme
 from serving.outreach.records import AUDIT, DECISIONS, MESSAGES, PROGRAMMES, SUPPRESSIONS
@@ -162,16 +165,31 @@ def test_capacity_and_budget_of_a_day_are_what_its_plans_leave(
     assert write_plan(database, shop.config, basis, midnight).ledger.sent == {}
 
 
-def test_planners_at_once_share_the_room_of_the_day(place: Place, shop: Shop, basis: Basis) -> None:
-    def plan(hour: int) -> Planned:
+def test_planners_at_once_share_the_room_of_the_day(
+    place: Place, shop: Shop, basis: Basis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All four have computed their first plan before any of them writes."""
+    from serving.outreach import planning
+
+    together, first = threading.Barrier(4), threading.local()
+
+    def plan_outreach(*given: Any) -> Any:
+        made = policy.plan_outreach(*given)
+        if not hasattr(first, "made"):
+            first.made = together.wait(30)
+        return made
+
+    monkeypatch.setattr(planning, "plan_outreach", plan_outreach)
+
+    def plan(minute: int) -> Planned:
         database = place.open()
         try:
-            return write_plan(database, shop.config, basis, NOW + hour * timedelta(minutes=1))
+            return write_plan(database, shop.config, basis, NOW + minute * timedelta(minutes=1))
         finally:
             database.close()
 
-    with ThreadPoolExecutor(4) as together:
-        plans = list(together.map(plan, range(4)))
+    with ThreadPoolExecutor(4) as threads:
+        plans = list(threads.map(plan, range(4)))
     database = place.open()
     reached = [one.customer_id for each in plans for one in each.plan.contacts()]
     assert len(reached) == len(set(reached)) == CONTACTS
@@ -269,6 +287,40 @@ def test_a_suppression_of_today_holds_in_the_next_plan(
     assert decided[best].reason == "no_consent"
 
 
+def test_who_was_erased_has_no_decision_though_the_scores_still_hold_them(
+    database: Database, shop: Shop, basis: Basis
+) -> None:
+    with database.writing() as connection:
+        forget_for_good(connection, "c_0003", NOW)
+    write_plan(database, shop.config, basis, NOW)
+    decided = {row.customer_id for row in rows_of(database, DECISIONS)}
+    assert decided == {f"c_{place:04}" for place in range(CUSTOMERS)} - {"c_0003"}
+
+
+def test_a_plan_under_way_when_somebody_is_erased_is_computed_again(
+    database: Database, shop: Shop, basis: Basis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from serving.outreach import planning
+
+    monkeypatch.setattr(
+        planning, "take_turn", lambda connection: forget_for_good(connection, "c_0003", NOW)
+    )
+    planned = write_plan(database, shop.config, basis, NOW)
+    assert "c_0003" not in planned.prospects
+    assert "c_0003" not in {row.customer_id for row in rows_of(database, DECISIONS)}
+
+
+def test_both_arms_say_by_what_policy_they_were_chosen(
+    database: Database, shop: Shop, basis: Basis
+) -> None:
+    write_plan(database, config_of(shop, holdout_share=0.3), basis, NOW)
+    rows = rows_of(database, DECISIONS)
+    chosen = Counter((row.arm, row.policy) for row in rows)
+    assert chosen["holdout", "expected_gain"] > 0
+    assert {policy for arm, policy in chosen if arm is None} == {None}
+    assert all(row.reason == row.policy for row in rows if row.arm == "contact")
+
+
 def test_without_a_channel_nothing_is_planned_and_the_error_says_what_to_write(
     database: Database, shop: Shop, basis: Basis
 ) -> None:
@@ -285,3 +337,16 @@ def test_support_gets_those_with_a_ticket_and_a_note(
     assert lines[1].startswith(
         "c_0007,t_1,ticket t_1: this customer may leave; solve it before we sell,0."
     )
+
+
+def test_old_decisions_go_but_for_those_by_which_effects_are_measured(
+    database: Database, shop: Shop, basis: Basis
+) -> None:
+    first = write_plan(database, shop.config, basis, NOW)
+    arms = {one.customer_id for one in first.plan.decisions if one.arm}
+    for days, kept in ((90, CUSTOMERS), (91, len(arms))):
+        later = write_plan(database, shop.config, basis, NOW + timedelta(days=days))
+        rows = [row for row in rows_of(database, DECISIONS) if row.run == first.run]
+        assert len(rows) == kept
+        assert later.run in {row.run for row in rows_of(database, DECISIONS)}
+    assert {row.customer_id for row in rows} == arms

@@ -55,9 +55,10 @@ def test_what_the_company_did_is_told_without_its_figure() -> None:
         {"text": "t", "effect": "lowers", "actionable": True, "theme": "waiting"},
         {"text": "t", "effect": "raises", "actionable": False, "theme": "waiting"},
         {"text": "t", "effect": "raises", "actionable": True},
+        {"text": "t", "effect": "raises", "actionable": True, "theme": "satisfaction"},
     ],
 )
-def test_nothing_is_apologised_for_that_does_not_raise_the_risk_or_is_not_known(
+def test_nothing_is_apologised_for_that_does_not_raise_the_risk_or_was_read_between_the_lines(
     reason: dict[str, Any],
 ) -> None:
     payload = sample("win_back", "email", "en") | {"reasons": [reason]}
@@ -70,8 +71,13 @@ def test_the_one_who_calls_gets_reasons_next_step_and_the_time_on_their_clock() 
     assert "- First answer took 31 hours (raises risk)" in text
     assert "Suggested: Apologise for the wait and name one person to turn to" in text
     assert "Value at risk: 1,313,500 IDR" in text
-    assert "Call before: 2026-01-03 10:00" in text
+    assert "Not after: 2026-01-03 10:00" in text
     assert "Generated company: this customer is not real." in text
+
+
+def test_whoever_calls_a_customer_at_low_risk_is_not_told_to_wait_and_see() -> None:
+    calm = {"risk_tier": "low", "next_step": "Watch; the risk is still low"}
+    assert "Watch" not in PLAYBOOK.words(sample("check_in", "phone", "en") | calm).text
 
 
 def test_each_step_reads_differently_in_each_language_and_form() -> None:

@@ -60,6 +60,7 @@ def test_a_gain_is_value_times_change_less_cost_and_the_cheapest_channel_takes_i
         customer_id="C1",
         action="contact",
         reason="expected_gain",
+        policy="expected_gain",
         expected_gain=9.0,
         arm="contact",
         channel="email",

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, select, text
 from features.outreach_config import OutreachConfig
 from serving.database import Database
 from serving.outreach.decisions import Cap
+from serving.outreach.forgotten import forget_for_good
 from serving.outreach.identities import Identities
 from serving.outreach.message import Message
 from serving.outreach.recheck import Boundary, Permission, boundary_of
@@ -66,6 +67,16 @@ def test_what_is_past_its_time_expires_and_so_does_what_was_erased(
     assert asked(connection, one, boundary, NOW + timedelta(hours=24)) == Permission("expired")
     gone = replace(one, id="msg_erased")
     assert asked(connection, gone, boundary) == Permission("expired")
+
+
+def test_nothing_leaves_for_who_was_erased_under_any_of_their_ids(
+    connection: Connection, boundary: Boundary
+) -> None:
+    one = add_message(connection, "a")
+    forget_for_good(connection, "C2", NOW)
+    assert asked(connection, one, boundary).verdict == "send"
+    merged = replace(boundary, identities=Identities([("C1", "C2")]))
+    assert asked(connection, one, merged) == suppressed("no_consent")
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ def test_a_crm_inside_the_network_is_not_connected_to(operations: Database) -> N
         (SALESFORCE | {"url": "http://o.example"}, "is not https://host/"),
         (EMAIL | {"addresses": "/nowhere/book.csv"}, "address book /nowhere/book.csv cannot be"),
         (EMAIL | {"addresses": "BOOK", "sender": "Toko"}, "'Toko' has no e-mail address"),
+        (EMAIL | {"addresses": "BOOK", "sender": "a@b@c.example"}, "has no e-mail address"),
         (EMAIL | {"addresses": "BOOK", "security": "none"}, "mail.example would go in the clear"),
         (EMAIL | {"addresses": "BOOK", "username": "setia"}, "username needs password_variable"),
         (

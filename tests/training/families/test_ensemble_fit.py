@@ -1,5 +1,6 @@
 """Ensembles: who is given weight, what is averaged, and that nothing hangs on chance."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,7 +11,13 @@ from tests.training.buyers import CONTRACT, Buyers, buyers, forecast_of
 from training.dataset import CannotTrain
 from training.families.boosting import Examples
 from training.families.ensemble import Ensemble
-from training.families.ensemble_fit import FITS, EnsembleFit, fit_ensemble, refit_ensemble
+from training.families.ensemble_fit import (
+    FITS,
+    EnsembleFit,
+    _surely_better,
+    fit_ensemble,
+    refit_ensemble,
+)
 from training.families.glm import Objective
 
 TRAINING = TrainingConfig(seed=7, threads=1)
@@ -109,6 +116,19 @@ def test_few_customers_whose_churn_hangs_on_other_things_get_every_family() -> N
 def test_for_money_half_of_the_weight_goes_to_the_trees_on_the_forecast() -> None:
     weights = fitted("tweedie").ensemble.weights
     assert weights == pytest.approx(dict.fromkeys(ALL, 0.1) | {"trees_on_btyd": 0.6})
+
+
+def test_the_same_few_customers_over_and_over_prove_no_more() -> None:
+    """A gain of thirty customers, each there ten times, is not that of three hundred."""
+    data = buyers(30, seed=12)
+    knowing = np.where(data.churned > 0, 0.6, -0.6) + np.random.default_rng(5).normal(0, 1.2, 30)
+    examples = replace(examples_of(data, "binary"), offset=np.zeros(30))
+    ten = np.tile(np.arange(30), 10)
+    ids = data.customer_id[ten], np.arange(300).astype(str)
+    told = [
+        _surely_better(knowing[ten, None], np.ones(1), examples.rows(ten), each) for each in ids
+    ]
+    assert told == [False, True]
 
 
 def test_log_odds_of_members_are_averaged_for_churn() -> None:

@@ -136,21 +136,44 @@ def test_of_two_twins_one_is_taken_and_of_many_at_most_twenty_four() -> None:
     assert {"f1", "f2"} <= set(glm.names)
 
 
-def test_categories_are_not_numbers_and_histories_belong_to_the_offset() -> None:
+def with_plan(rows: int, seed: int) -> tuple[np.ndarray, FeatureContract, np.ndarray]:
+    """Numbers and a plan a, b, c or (of one row in 200) rare; churn hangs on b and c alone."""
     columns = (
         FeatureColumn(name="orders_frequency", definition="d"),
-        FeatureColumn(name="plan", kind="category", categories=("a", "b"), definition="d"),
+        FeatureColumn(
+            name="plan", kind="category", categories=("a", "b", "c", "rare"), definition="d"
+        ),
         FeatureColumn(name="tickets", definition="d"),
     )
-    rng = np.random.default_rng(7)
-    X = np.column_stack([rng.poisson(3.0, 900), rng.integers(0, 2, 900), rng.poisson(2.0, 900)])
-    target = (rng.random(900) < 0.5).astype(float)
-    alone = fit_glm(X.astype(float), target, FeatureContract(columns=columns), "binary", None)
-    on_offset = fit_glm(
-        X.astype(float), target, FeatureContract(columns=columns), "binary", rng.normal(size=900)
-    )
-    assert set(alone.names) == {"orders_frequency", "tickets"}
-    assert on_offset.names == ("tickets",)
+    rng = np.random.default_rng(seed)
+    plan = rng.choice(4, rows, p=[0.5, 0.3, 0.195, 0.005])
+    X = np.column_stack([rng.poisson(3.0, rows), plan, rng.poisson(2.0, rows)]).astype(float)
+    score = -1.0 + np.array([0.0, 1.5, 0.7, 0.0])[plan]
+    target = (rng.random(rows) < 1.0 / (1.0 + np.exp(-score))).astype(float)
+    return X, FeatureContract(columns=columns), target
+
+
+def test_a_category_has_a_term_for_each_value_that_is_not_rare_and_histories_have_none() -> None:
+    X, contract, target = with_plan(3_000, 7)
+    alone = fit_glm(X, target, contract, "binary", None)
+    on_offset = fit_glm(X, target, contract, "binary", np.zeros(3_000))
+    numbers = {("orders_frequency", -1), ("tickets", -1)}
+    plans = {("plan", 0), ("plan", 1), ("plan", 2)}
+    assert set(zip(alone.names, alone.codes, strict=True)) == numbers | plans
+    assert set(zip(on_offset.names, on_offset.codes, strict=True)) == {("tickets", -1)} | plans
+
+
+def test_the_effects_of_categories_are_found_again_and_told_of_their_feature() -> None:
+    """b against a adds 1.5, c against a 0.7; what was never seen adds nothing, like a gap."""
+    X, contract, target = with_plan(40_000, 9)
+    glm = fit_glm(X, target, contract, "binary", None)
+    asked = np.array([[3.0, plan, 2.0] for plan in (0.0, 1.0, 2.0, np.nan)])
+    at = np.array([contract.names.index(name) for name in glm.names])
+    score, added = glm.raw(asked, at, np.zeros(4)), glm.contributions(asked, at)
+    assert score[1:3] - score[0] == pytest.approx([1.5, 0.7], abs=0.08)
+    assert added[1:3, 1] - added[0, 1] == pytest.approx((score[1:3] - score[0]).tolist(), abs=1e-12)
+    assert added[3, 1] == 0.0
+    assert score - added.sum(axis=1) == pytest.approx(np.full(4, glm.intercept), abs=1e-12)
 
 
 def test_one_row_alone_is_scored_to_the_bit_as_in_a_batch() -> None:

@@ -22,7 +22,7 @@ class Post:
     at_recipient: dict[str, str] = field(default_factory=dict)
     """Address to the answer at RCPT, if not 250; empty hangs up."""
     at_text: Callable[[SMTP], str] = lambda _: "250 taken"
-    """The answer to the whole text, of which only what begins with 250 is kept."""
+    """The answer to the whole text, which is kept if that is 250; empty never answers."""
     logins: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     async def handle_MAIL(  # noqa: N802
@@ -44,6 +44,8 @@ class Post:
         self, server: SMTP, _session: Any, envelope: Envelope
     ) -> str:
         answer = self.at_text(server)
+        if not answer:
+            await asyncio.Event().wait()
         if answer.startswith("250"):
             parsed = message_from_bytes(envelope.content or b"", policy=policy.default)
             assert isinstance(parsed, EmailMessage)

@@ -200,6 +200,22 @@ def test_a_connection_lost_after_the_text_leaves_the_outcome_unknown(office: Off
     assert len(office.post.arrived) == 1
 
 
+def test_a_server_that_never_answers_leaves_the_outcome_unknown(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.outreach.channels.mail._SECONDS_TO_ACCEPT", 0.1)
+    office.post.at_text = lambda _: ""
+    assert [one.verdict for one in office.send(contact(1), contact(2))] == ["unknown", "retry"]
+
+
+def test_what_has_no_time_left_to_be_begun_goes_back(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.outreach.channels.mail._SECONDS_TO_BEGIN", 0.0)
+    assert {one.verdict for one in office.send(contact(1), contact(2))} == {"retry"}
+    assert not office.post.arrived
+
+
 def test_a_connection_lost_before_the_text_is_tried_again(office: Office) -> None:
     office.post.at_recipient = {"ani@pelanggan.example": ""}
     assert {one.verdict for one in office.send(contact(1), contact(2))} == {"retry"}
@@ -273,7 +289,8 @@ def test_a_payload_that_a_template_cannot_tell_waits_for_a_better_template(offic
 
 def test_addresses_are_read_anew_each_time_and_only_those_wanted(book: Path) -> None:
     assert addresses_of(book, ["c_2", "c_3", "c_9"]) == {"c_2": "budi@pelanggan.example"}
-    book.write_text("\ufeffemail,customer_id\nnew@pelanggan.example,c_2\n", encoding="utf-8")
+    changed = "\ufeffemail,customer_id\nshort\nnew@pelanggan.example,c_2\nlate@x.example,c_2\n"
+    book.write_text(changed, encoding="utf-8")
     assert addresses_of(book, ["c_2"]) == {"c_2": "new@pelanggan.example"}
 
 
