@@ -63,7 +63,7 @@ def _company(customers: int, seed: int) -> list[float]:
     rows, training = _uncontacted_rows(customers, seed)
     test, honest = rows.test, fit_churn(rows, training)
     data, contacts = _programme(rows.train, honest.out_of_fold, seed)
-    apart = set_contacted_apart(data, data, data, contacts, rows.basis.horizon_days)
+    apart = set_contacted_apart(data, data, contacts, rows.basis.horizon_days)
     print(f"seed {seed}: {'; '.join(apart.notes)}")
     told = [honest.model.predict(test.X)]
     for taught in (data, apart.train):
