@@ -4,7 +4,7 @@ SERVE ?= 1
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lock clean
+.PHONY: help install demo test check format openapi lock clean
 
 help: ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ check: install ## Format, lint, types, import contracts, then every test
 format: install ## Rewrite the code in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+openapi: ## Write docs/openapi.json, which a test holds to the served document
+	$(BIN)/python -c "from serving.api.app import openapi_text; print(openapi_text(), end='')" > docs/openapi.json
 
 lock: ## Resolve both lock files again (needs uv): versions and hashes, no host names
 	uv pip compile pyproject.toml --extra training --extra dev --python-version 3.11 \

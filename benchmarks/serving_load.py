@@ -26,15 +26,18 @@ class Call:
 
     path: str
     body: str | None = None
+    token: str | None = None
+    """The API key."""
 
     def message(self, customer_id: str) -> bytes:
         """The request's bytes for one customer."""
         path = self.path.replace("{}", customer_id)
+        key = f"Authorization: Bearer {self.token}\r\n" if self.token else ""
         if self.body is None:
-            return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+            return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{key}\r\n".encode()
         body = self.body.replace("{}", customer_id)
         return (
-            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{key}Content-Type: application/json\r\n"
             f"Content-Length: {len(body.encode())}\r\n\r\n{body}"
         ).encode()
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -40,7 +41,7 @@ class FeatureContract(BaseModel):
 
     columns: tuple[FeatureColumn, ...]
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Feature names in matrix order."""
         return [column.name for column in self.columns]

@@ -254,6 +254,9 @@ class OnlineSnapshot:
 
     def find_many(self, customer_ids: Sequence[str]) -> dict[str, OnlineCustomer]:
         """Those of the customers that the batch scored, by id."""
+        if len(customer_ids) == 1:
+            found = self.find(customer_ids[0])
+            return {found.customer_id: found} if found else {}
         rows = self._connection.execute(
             f"SELECT {_COLUMNS} FROM ranking JOIN customers USING (rank)"
             " WHERE customer_id IN (SELECT value FROM json_each(?))",

@@ -2,6 +2,8 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 from features.catalogue import feature_named
@@ -18,12 +20,18 @@ class NotReady(RuntimeError):
     """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Served:
     """One bundle and the online snapshot of the scores it made."""
 
     bundle: Bundle
     snapshot: OnlineSnapshot
+
+    @cached_property
+    def stale_from(self) -> datetime:
+        """The instant from which the scores are stale."""
+        about = self.snapshot.about
+        return about.created_at + timedelta(days=about.serving.stale_after_days)
 
 
 def load_served(workspace: Path) -> Served:

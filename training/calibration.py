@@ -34,7 +34,7 @@ class Calibration(BaseModel):
 
 def sigmoid(logit: Vector) -> Vector:
     """Probability whose log odds are `logit`; far logits saturate without a warning."""
-    odds: Vector = np.exp(-np.clip(logit, -500.0, 500.0))
+    odds: Vector = np.exp(-np.minimum(np.maximum(logit, -500.0), 500.0))
     return 1.0 / (1.0 + odds)
 
 

@@ -1,6 +1,7 @@
 """Intervals for predicted value: conformal ratios of actual to predicted, by size of prediction."""
 
 import math
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +31,13 @@ class IntervalTable(BaseModel):
 
     def apply(self, predicted: Vector) -> tuple[Vector, Vector]:
         """Lower and upper bounds of each predicted value, in its currency; never negative."""
-        place = np.searchsorted(np.array(self.edges), predicted, side="right")
-        low = predicted * np.array(self.lower)[place]
-        return low, predicted * np.array(self.upper)[place]
+        edges, lower, upper = self._arrays
+        place = np.searchsorted(edges, predicted, side="right")
+        return predicted * lower[place], predicted * upper[place]
+
+    @cached_property
+    def _arrays(self) -> tuple[Vector, Vector, Vector]:
+        return np.array(self.edges), np.array(self.lower), np.array(self.upper)
 
 
 def fit_intervals(predicted: Vector, actual: Vector, level: float = LEVEL) -> IntervalTable:

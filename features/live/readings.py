@@ -17,7 +17,8 @@ Raises ValueError, saying what would be right, for a value that cannot be read.
 """
 
 TIME_PATTERN = (
-    r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
+    r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]([01]\d|2[0-3]):[0-5]\d"
+    r"(:[0-5]\d([.]\d{1,6})?)?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?$"
 )
 _FIRST = datetime(1900, 1, 2, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,9 +1,10 @@
 """What every handler shares: what is served now, and an answer as JSON."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import anyio.to_thread
 import orjson
@@ -17,6 +18,9 @@ from serving.scoring import utc_text
 from serving.served import NotReady, Served, Shelf
 
 JSON = "application/json"
+
+_said: WeakKeyDictionary[Served, dict[tuple[bool, bool], bytes]] = WeakKeyDictionary()
+"""The origin as JSON, by whether there is a cutoff and whether the scores are stale."""
 
 
 def served_now(request: Request) -> Served:
@@ -40,11 +44,10 @@ def caller(request: Request) -> str:
 def origin(served: Served, *, cutoff: bool = True) -> dict[str, Any]:
     """The members of `schemas.Origin`; without `cutoff` the features came with the call."""
     about = served.snapshot.about
-    age = datetime.now(UTC) - about.created_at
     return {
         "cutoff": utc_text(about.cutoff) if cutoff else None,
         "as_of": utc_text(about.created_at) if cutoff else None,
-        "stale": cutoff and age > timedelta(days=about.serving.stale_after_days),
+        "stale": cutoff and datetime.now(UTC) > served.stale_from,
         "model_version": about.model_version,
         "currency": about.currency,
         "generated": about.generated,
@@ -73,9 +76,18 @@ async def newer_scores(
     return await anyio.to_thread.run_sync(known.find, about, customer_ids, now)
 
 
-def with_origin(known: Mapping[str, Any], rest: bytes) -> bytes:
-    """JSON of the members of `known`, then of those in `rest`, which is JSON already."""
-    return orjson.dumps(known)[:-1] + b"," + rest + b"}"
+def with_origin(served: Served, rest: bytes, *, cutoff: bool = True) -> bytes:
+    """JSON of the members of `origin`, then of those in `rest`, which is JSON already."""
+    stale = cutoff and datetime.now(UTC) > served.stale_from
+    said = _said.setdefault(served, {})
+    if (cutoff, stale) not in said:
+        said[cutoff, stale] = orjson.dumps(origin(served, cutoff=cutoff))[:-1] + b","
+    return b"%b%b}" % (said[cutoff, stale], rest)
+
+
+def with_live_origin(newer: NewerScore, served: Served, rest: bytes) -> bytes:
+    """The same with the members of `origin_of`."""
+    return b"%b,%b}" % (orjson.dumps(origin_of(newer, served))[:-1], rest)
 
 
 def json_answer(content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:

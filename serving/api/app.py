@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -63,21 +64,6 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
 
     `operations_url` names the PostgreSQL that holds the operations database, if one does.
     """
-    from serving.api import (
-        at_risk,
-        callbacks,
-        customers,
-        deliveries,
-        effect,
-        erasure,
-        events,
-        export,
-        live,
-        models,
-        outcomes,
-        outreach_decisions,
-        scores,
-    )
     from serving.api.access import Access
     from serving.api.hot import HotAnswers
     from serving.api.kept_answers import KeptAnswers
@@ -89,10 +75,7 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     from serving.newer import NewerScores
     from serving.served import Shelf
 
-    about_scores = (scores, live, events, customers, at_risk, export, models)
-    about_outreach = (outcomes, callbacks, outreach_decisions, deliveries, effect)
-    for module in (*about_scores, *about_outreach, erasure):
-        app.include_router(module.router)
+    _add_routes(app)
     app.add_exception_handler(DatabaseError, _on_lost_database)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _index, include_in_schema=False)
@@ -111,6 +94,13 @@ def install(app: FastAPI, workspace: Path, operations_url: str | None = None) ->
     return shelf
 
 
+def openapi_text() -> str:
+    """The OpenAPI document as `docs/openapi.json` holds it."""
+    app = create_app()
+    _add_routes(app)
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
 async def admit(app: FastAPI, scope: Scope) -> list[tuple[bytes, bytes]]:
     """Let a request to `app` pass, as `Access.admit` does."""
     access: Access = app.state.access
@@ -122,10 +112,10 @@ def done_once(app: ASGIApp, of: FastAPI) -> ASGIApp:
     return IdempotentApp(app, lambda: of.state.kept_answers)
 
 
-def hot_answer(app: FastAPI, scope: Scope, body: bytes) -> "HotAnswer | None":
+async def hot_answer(app: FastAPI, scope: Scope, body: bytes) -> "HotAnswer | None":
     """The answer of `app` to a hot request, as `HotAnswers` gives it."""
     hot: HotAnswers = app.state.hot
-    return hot(scope, body)
+    return await hot(scope, body)
 
 
 def observe(app: FastAPI, scope: Scope, status: int, seconds: float) -> None:
@@ -150,6 +140,29 @@ def refresh(app: FastAPI) -> None:
     metrics.guarded(required=access.ring.required)
     outreach: OutreachMetrics = app.state.outreach_metrics
     outreach.refresh(datetime.now(UTC))
+
+
+def _add_routes(app: FastAPI) -> None:
+    from serving.api import (
+        at_risk,
+        callbacks,
+        customers,
+        deliveries,
+        effect,
+        erasure,
+        events,
+        export,
+        live,
+        models,
+        outcomes,
+        outreach_decisions,
+        scores,
+    )
+
+    about_scores = (scores, live, events, customers, at_risk, export, models)
+    about_outreach = (outcomes, callbacks, outreach_decisions, deliveries, effect)
+    for module in (*about_scores, *about_outreach, erasure):
+        app.include_router(module.router)
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from features.wording import Language
-from serving.api.answers import JSON, newer_scores, origin, origin_of, served_now, with_origin
+from serving.api.answers import JSON, newer_scores, served_now, with_live_origin, with_origin
 from serving.api.document import link
 from serving.api.language import Asked, score_told, spoken, timing_told
 from serving.api.problems import Problem
@@ -104,17 +104,17 @@ def customer_answer(
     """
     found = served.snapshot.find(customer_id)
     if newer:
-        said, score, timing = origin_of(newer, served), newer.record, newer.timing
+        score, timing = newer.record, newer.timing
     elif found:
-        said, score, timing = origin(served), found.score, found.timing
+        score, timing = found.score, found.timing
     else:
         return None
     if language != served.snapshot.about.serving.language:
         timing = timing_told(timing, score, served, language)
         score = score_told(score, served, language)
-    rank = str(found.rank).encode() if found else b"null"
-    member = (b'"customer":{"rank":', rank, b",", score[1:-1], b",", timing[1:], b",", trail)
-    return with_origin(said, b"".join(member))
+    rank = b"%d" % found.rank if found else b"null"
+    member = b'"customer":{"rank":%b,%b,%b,%b' % (rank, score[1:-1], timing[1:], trail)
+    return with_live_origin(newer, served, member) if newer else with_origin(served, member)
 
 
 async def _trail(request: Request, served: Served, customer_id: str, query: CustomerQuery) -> bytes:

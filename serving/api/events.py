@@ -33,18 +33,25 @@ _LINKS = {
 }
 
 
-_SOME_ROWS: dict[str, JsonValue] = {
+_DOCUMENTED: dict[str, JsonValue] = {
     "anyOf": [
         {"required": [table], "properties": {table: {"minItems": 1}}}
         for table in ("orders", "events", "subscriptions", "tickets", "surveys")
-    ]
+    ],
+    "examples": [
+        {
+            "customer_id": "C-77",
+            "orders": [{"ordered_at": "2026-05-04T10:15:00+07:00", "amount": 20}],
+            "tickets": [{"ticket_id": "T-1", "opened_at": "2026-06-20T08:00+07:00"}],
+        }
+    ],
 }
 
 
 class FreshRequest(BehaviourRows):
     """What is new of one customer: orders, usage, and tickets or surveys as they stand now."""
 
-    model_config = ConfigDict(json_schema_extra=_SOME_ROWS)
+    model_config = ConfigDict(json_schema_extra=_DOCUMENTED)
 
     @model_validator(mode="after")
     def _something(self) -> "FreshRequest":

@@ -31,7 +31,7 @@ _log = logging.getLogger("setia.serving")
 Observe = Callable[[Scope, int, float], None]
 Header = tuple[bytes, bytes]
 Admit = Callable[[Scope], Awaitable[list[Header]]]
-Hot = Callable[[Scope, bytes], tuple[bytes, Sequence[Header]] | None]
+Hot = Callable[[Scope, bytes], Awaitable[tuple[bytes, Sequence[Header]] | None]]
 
 
 class Guard:
@@ -77,7 +77,7 @@ class Guard:
         _require_single(scope)
         reply.headers = await self.admit(scope)
         body = await _body(scope, receive)
-        answer = self.hot(scope, body)
+        answer = await self.hot(scope, body)
         if answer is not None:
             await reply.json(*answer)
             return

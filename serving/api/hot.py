@@ -10,6 +10,7 @@ from features.wording import Language
 from serving.api import customers, scores
 from serving.api.language import LANGUAGES, is_asked_otherwise, spoken
 from serving.api.schemas import ScoresRequest
+from serving.api.together import MOST_CUSTOMERS, Together
 from serving.newer import NewerScores
 from serving.served import NotReady, Served, Shelf
 
@@ -50,14 +51,15 @@ class HotAnswers:
     def __init__(self, shelf: Callable[[], Shelf], newer: NewerScores) -> None:
         self._shelf = shelf
         self._newer = newer
+        self._together = Together()
 
-    def __call__(self, scope: Scope, body: bytes) -> HotAnswer | None:
+    async def __call__(self, scope: Scope, body: bytes) -> HotAnswer | None:
         """The answer; None when the application is to give it."""
         path, method = scope["path"], scope["method"]
         if method == "GET" and path.startswith(customers.PREFIX):
             return self._customer(scope, path[len(customers.PREFIX) :])
         if method == "POST" and path == scores.ROUTE and len(body) <= _LONGEST_BODY:
-            return self._scores(scope, body)
+            return await self._scores(scope, body)
         return None
 
     def _customer(self, scope: Scope, customer_id: str) -> HotAnswer | None:
@@ -69,7 +71,7 @@ class HotAnswers:
         language = _own(served)
         return _told(customers.customer_answer(served, customer_id, None, language), language)
 
-    def _scores(self, scope: Scope, body: bytes) -> HotAnswer | None:
+    async def _scores(self, scope: Scope, body: bytes) -> HotAnswer | None:
         served = self._served(scope)
         if served is None or not _is_plain_json(scope):
             return None
@@ -80,7 +82,10 @@ class HotAnswers:
         if self._newer.any_of(asked.customer_ids or ()):
             return None
         scope["route"] = _SCORES
-        language = _own(served)
+        language, ids = _own(served), asked.customer_ids
+        if asked.repredict and ids and len(ids) <= MOST_CUSTOMERS:
+            results = await self._together.predicted_again(served, ids, explain=asked.explain)
+            return _told(scores.told(served, results, cutoff=True), language)
         return _told(scores.answer_at_once(served, asked, {}, language), language)
 
     def _served(self, scope: Scope) -> Served | None:

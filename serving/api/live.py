@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Request
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
 from starlette.responses import Response
 
 from features.config import TableName
 from features.live.admission import RowFault, RowsRefused
-from features.live.readings import instant
+from features.live.readings import TIME_PATTERN, instant
 from features.wording import Language
 from serving.api import schemas
 from serving.api.answers import json_answer, origin, served_now
@@ -62,10 +62,27 @@ class BehaviourRows(schemas.Request):
         return {name: rows for name, rows in tables.items() if rows}
 
 
+_EXAMPLE: dict[str, JsonValue] = {
+    "customer_id": "C-77",
+    "as_of": "2026-06-30",
+    "customer": {"signed_up_at": "2025-11-02"},
+    "orders": [
+        {"ordered_at": "2026-05-04T10:15:00+07:00", "amount": 20, "order_id": "A-1"},
+        {"ordered_at": "2026-06-01 09:00:00", "amount": -4, "order_id": "A-2"},
+    ],
+    "tickets": [{"ticket_id": "T-1", "opened_at": "2026-06-20T08:00+07:00", "channel": "email"}],
+    "surveys": [{"kind": "csat", "answered_at": "2026-06-21", "score": 2, "ticket_id": "T-1"}],
+}
+
+
 class LiveRequest(BehaviourRows):
     """One customer and all that is known of it."""
 
-    as_of: Annotated[str, Field(max_length=40)] | None = None
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    as_of: (
+        Annotated[str, Field(max_length=40, json_schema_extra={"pattern": TIME_PATTERN})] | None
+    ) = None
     """The instant to stand at, or a date for the start of that day; now when left out."""
     customer: Annotated[Row, RowOf("customers")] | None = None
 

@@ -27,6 +27,8 @@ class Metrics:
             ["method", "route", "status"],
             registry=self.registry,
         )
+        self._measured: dict[tuple[str, str, int], Histogram] = {}
+        """Kept, since looking one up by its labels costs as much as measuring."""
         self._cutoff = Gauge(
             "setia_score_cutoff_timestamp_seconds",
             "The cutoff of the served scores.",
@@ -56,8 +58,11 @@ class Metrics:
     def answered(self, scope: Scope, status: int, seconds: float) -> None:
         """Count one answered request under its route's template."""
         if scope["path"] not in _PROBES:
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._seconds.labels(method, route_of(scope), str(status)).observe(seconds)
+            key = scope["method"], route_of(scope), status
+            measured = self._measured.get(key)
+            if measured is None:
+                measured = self._measured[key] = self._seconds.labels(*_labels(*key))
+            measured.observe(seconds)
 
     def serving(self, served: Served) -> None:
         """Note what is served from now on."""
@@ -81,3 +86,7 @@ class Metrics:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+
+def _labels(method: str, route: str, status: int) -> tuple[str, str, str]:
+    return method if method in _METHODS else "other", route, str(status)

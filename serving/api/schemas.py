@@ -39,6 +39,7 @@ class CustomerFeatures(Request):
 
 
 _ONE_OF_BOTH: dict[str, JsonValue] = {
+    "examples": [{"customer_ids": ["C0000001"], "explain": False}],
     "oneOf": [
         {
             "required": ["customer_ids"],
@@ -52,9 +53,9 @@ _ONE_OF_BOTH: dict[str, JsonValue] = {
                 {"properties": {"explain": {"const": False}}, "required": ["explain"]},
             ],
         },
-    ]
+    ],
 }
-"""What `ScoresRequest` checks, as the OpenAPI document says it."""
+"""What `ScoresRequest` checks, as the OpenAPI document says it, and an example."""
 
 
 class ScoresRequest(Request):

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from features.wording import Language
-from serving.api.answers import JSON, newer_scores, origin, served_now, with_origin
+from serving.api.answers import JSON, newer_scores, served_now, with_origin
 from serving.api.document import link
 from serving.api.given import encode_given, fault
 from serving.api.language import Asked, score_told, spoken
@@ -78,21 +78,26 @@ def _size(body: ScoresRequest) -> int:
     return len(body.customers) * (_EXPLAINING_COSTS if body.explain else 1)
 
 
+def told(served: Served, results: Sequence[bytes], *, cutoff: bool) -> bytes:
+    """The answer that holds these results; without `cutoff` the features came with the call."""
+    failed = sum(result.startswith(_FAILED) for result in results)
+    counts = f'"scored":{len(results) - failed},"failed":{failed}'.encode()
+    rest = b'"results":[' + b",".join(results) + b"]," + counts
+    return with_origin(served, rest, cutoff=cutoff)
+
+
 def _answer(
     served: Served, body: ScoresRequest, newer: Mapping[str, NewerScore], language: Language
 ) -> bytes:
     if body.customers is not None:
         results = _by_features(served, body.customers, explain=body.explain)
     elif body.repredict:
-        results = _predicted_again(served, body.customer_ids or [], explain=body.explain)
+        results = predicted_again(served, body.customer_ids or [], explain=body.explain)
     else:
         results = _stored(served, body.customer_ids or [], newer, explain=body.explain)
     if body.explain and language != served.snapshot.about.serving.language:
         results = [_in_language(result, served, language) for result in results]
-    known = origin(served, cutoff=body.customers is None)
-    failed = sum(result.startswith(_FAILED) for result in results)
-    counts = f'"scored":{len(results) - failed},"failed":{failed}'.encode()
-    return with_origin(known, b'"results":[' + b",".join(results) + b"]," + counts)
+    return told(served, results, cutoff=body.customers is None)
 
 
 def _in_language(result: bytes, served: Served, language: Language) -> bytes:
@@ -120,7 +125,7 @@ def _told(score: bytes, *, explain: bool) -> bytes:
     return score if explain else score.partition(_REASONS)[0] + _NO_REASONS
 
 
-def _predicted_again(served: Served, ids: Sequence[str], *, explain: bool) -> list[bytes]:
+def predicted_again(served: Served, ids: Sequence[str], *, explain: bool) -> list[bytes]:
     """Predict from the stored feature rows; reasons are those the same bundle gave in batch."""
     found = served.snapshot.find_many(ids)
     if not found:

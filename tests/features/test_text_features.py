@@ -10,6 +10,7 @@ import pytest
 
 from features.catalogue import CATALOGUE
 from features.compile import sources_of
+from features.feature_contract import FeatureContract
 from features.live.customer import LiveFeatures
 from features.snapshot import Snapshot
 from features.spine import SPINE_SCHEMA
@@ -110,11 +111,8 @@ def test_one_customer_live_equals_batch_whether_texts_come_as_words_or_as_number
 ) -> None:
     features = [*TICKET_TEXT_FEATURES, *SURVEY_TEXT_FEATURES]
     contract = catalogue_contract(snapshot)
-    own = contract.model_copy(
-        update={
-            "columns": tuple(c for c in contract.columns if c.name in {f.name for f in features})
-        }
-    )
+    names = {feature.name for feature in features}
+    own = FeatureContract(columns=tuple(c for c in contract.columns if c.name in names))
     batch = {name: value for name, value in row_of(snapshot).items() if name in own.names}
     words = {"tickets": TICKETS, "surveys": SURVEYS}
     numbers = {

@@ -92,13 +92,17 @@ def publish(
     write_online(path, company.bundle, about, ranked, company.X[order])
 
 
+async def no_answer(*_: object) -> None:
+    """Leave every request to the application."""
+
+
 class Api:
     """The API over one workspace, called in process."""
 
     def __init__(self, workspace: Path, *, hot: bool = True) -> None:
         self.app: FastAPI = create_app()
         self.shelf = install(self.app, workspace)
-        answers = partial(hot_answer, self.app) if hot else lambda *_: None
+        answers = partial(hot_answer, self.app) if hot else no_answer
         inner = done_once(self.app, of=self.app)
         guarded = Guard(inner, partial(observe, self.app), partial(admit, self.app), answers)
         self._transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)

@@ -1,6 +1,7 @@
 """Keys, limits and idempotency over real HTTP: two service processes on one workspace."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,10 +12,10 @@ import pytest
 
 from serving.database import Database
 from serving.keys import revoke_key
-from tests.running_server import Server
+from tests.running_server import PATIENCE_SECONDS, Server
 from tests.serving.operations import new_key
 from tests.serving.scored_company import Company
-from tests.serving.test_service import serving
+from tests.serving.test_service import REPOSITORY, serving
 
 SCORES = {"customer_ids": ["c_0001"]}
 
@@ -120,6 +121,26 @@ def test_an_answer_is_replayed_by_another_process_and_after_a_restart(
         response, again = restarted.ask("POST", "/v1/scores", SCORES, headers)
         assert (response.status, again) == first
         assert response.headers["idempotency-replayed"] == "true"
+
+
+def test_under_a_server_with_a_protocol_of_its_own_nothing_is_open(
+    workspace: Path, tokens: dict[str, str], tmp_path: Path
+) -> None:
+    """The guard stands before BentoML by the protocol, and once more inside of it."""
+    code = (
+        "import sys, uvicorn; from serving.service import Setia; "
+        "uvicorn.run(Setia.to_asgi(), http='h11', port=int(sys.argv[2]))"
+    )
+    settings = {"SETIA_WORKSPACE": str(workspace), "BENTOML_HOME": str(tmp_path)}
+    server = Server([sys.executable, "-c", code], REPOSITORY, settings, PATIENCE_SECONDS)
+    try:
+        server.until("Uvicorn running")
+        assert server.ask("POST", "/v1/scores", SCORES)[0].status == 401
+        assert ask(server, tokens["revoked"])[0] == 401
+        assert ask(server, tokens["good"])[0] == 200
+        assert ask(server, tokens["good"], {"customer_ids": [1]})[0] == 422
+    finally:
+        server.stop()
 
 
 def test_the_access_log_is_json_without_customers_or_keys(

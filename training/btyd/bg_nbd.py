@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, PositiveFloat
 from scipy.special import betaln, expit, gammaln, psi
 
@@ -87,7 +88,7 @@ class BetaGeometricNbd(BaseModel):
         the paper's 2F1 it holds at a = 1 and for large x; relative error is below 1e-6 while
         x horizon / T is below 5,000, which order days can only pass over years.
         """
-        chances, level = np.unique(_chances(self.kind, history.frequency), return_inverse=True)
+        chances, level = _levels(_chances(self.kind, history.frequency))
         rules = [beta_quadrature(self.a, self.b + chance) for chance in chances.tolist()]
         nodes, weights = np.array(rules).reshape(-1, 2, _NODES).swapaxes(0, 1)
         expected = np.empty(len(history))
@@ -125,6 +126,13 @@ class BetaGeometricNbd(BaseModel):
 def _chances(kind: Kind, frequency: Number) -> Number:
     """Orders after which the customer could have dropped out."""
     return frequency + 1 if kind == "mbg_nbd" else frequency
+
+
+def _levels(chances: Vector) -> tuple[Vector, npt.NDArray[np.intp]]:
+    """The different chances, and the place of each customer's among them."""
+    if len(chances) == 1:
+        return chances, np.zeros(1, dtype=np.intp)
+    return np.unique(chances, return_inverse=True)
 
 
 def _log_odds_dead(

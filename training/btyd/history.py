@@ -36,12 +36,18 @@ class History:
         shapes = {name: getattr(self, name).shape for name in names}
         if len(set(shapes.values())) > 1 or self.frequency.ndim != 1:
             raise HistoryError(f"one value a customer is needed in each array, got {shapes}")
-        for name in names:
+        finite = np.isfinite(self.frequency + self.T + self.orders + self.mean_value)
+        possible = (self.recency >= 0) & (self.recency <= self.T)
+        possible &= (self.recency == 0) | (self.frequency > 0)
+        if not (finite & possible & (self.frequency >= 0) & (self.orders >= 0)).all():
+            self._refuse_first(possible)
+
+    def _refuse_first(self, possible: npt.NDArray[np.bool_]) -> None:
+        for name in ("frequency", "recency", "T", "orders", "mean_value"):
             _refuse(name, getattr(self, name), np.isfinite(getattr(self, name)))
         _refuse("frequency", self.frequency, self.frequency >= 0)
         _refuse("orders", self.orders, self.orders >= 0)
-        possible = (self.recency >= 0) & (self.recency <= self.T)
-        _refuse("recency", self.recency, possible & ((self.recency == 0) | (self.frequency > 0)))
+        _refuse("recency", self.recency, possible)
 
     def __len__(self) -> int:
         return len(self.frequency)

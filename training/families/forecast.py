@@ -82,7 +82,7 @@ class Forecast(BaseModel):
     def _link(self, history: History, days: int) -> Vector:
         if self.objective == "binary":
             silent = self.btyd.orders.probability_no_order(history, days)
-            silent = np.clip(silent, _SURE, 1.0 - _SURE)
+            silent = np.minimum(np.maximum(silent, _SURE), 1.0 - _SURE)
             return np.asarray(np.log(silent) - np.log1p(-silent))
         orders = np.maximum(self.btyd.orders.expected_orders(history, days), _LEAST_ORDERS)
         if self.objective == "poisson":

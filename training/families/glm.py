@@ -1,6 +1,7 @@
 """A generalised linear model on a few screened terms, with the BTYD forecast as its offset."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Literal, Self
 
 import numpy as np
@@ -75,9 +76,14 @@ class Glm(BaseModel):
         return added
 
     def _terms(self, X: Matrix, places: Places) -> Matrix:
-        values = _values(X, places, np.array(self.codes, dtype=np.int64))
-        scaled = _standardised(values, np.array(self.centre), np.array(self.spread))
-        return np.asarray(scaled * np.array(self.coefficients))
+        codes, centre, spread, coefficients = self._arrays
+        values = _values(X, places, codes)
+        return np.asarray(_standardised(values, centre, spread) * coefficients)
+
+    @cached_property
+    def _arrays(self) -> tuple[npt.NDArray[np.int64], Vector, Vector, Vector]:
+        codes = np.array(self.codes, dtype=np.int64)
+        return codes, np.array(self.centre), np.array(self.spread), np.array(self.coefficients)
 
 
 def fit_glm(
@@ -246,7 +252,8 @@ def _moments(logs: Matrix) -> tuple[Vector, Vector]:
 def _standardised(logs: Matrix, centre: Vector, spread: Vector) -> Matrix:
     """Deviations from the mean, 0 where there is a gap or nothing varies."""
     varies = spread > 0
-    scaled = np.clip((logs - centre) / np.where(varies, spread, 1.0), -_FARTHEST, _FARTHEST)
+    scaled = (logs - centre) / np.where(varies, spread, 1.0)
+    scaled = np.minimum(np.maximum(scaled, -_FARTHEST), _FARTHEST)
     return np.asarray(np.where(np.isfinite(scaled) & varies, scaled, 0.0))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from features.feature_contract import FeatureContract, Matrix
 from training.families.glm import Glm, Places, Vector
+from training.families.one_row import OneRow
 
 
 class Member(Protocol):
@@ -45,7 +46,10 @@ class Trees:
 
     def raw(self, X: Matrix, offset: Vector) -> Vector:
         """The booster's log odds or log mean of each row."""
-        score = np.asarray(self.booster.predict(X, raw_score=True, num_threads=1))
+        if len(X) == 1:
+            score = np.array([self._one_row.raw(X)])
+        else:
+            score = np.asarray(self.booster.predict(X, raw_score=True, num_threads=1))
         return score + offset if self.on_forecast else score
 
     def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
@@ -57,6 +61,10 @@ class Trees:
     def text(self) -> str:
         """LightGBM's own text."""
         return str(self.booster.model_to_string())
+
+    @cached_property
+    def _one_row(self) -> OneRow:
+        return OneRow(self.booster)
 
 
 @dataclass(frozen=True)

@@ -114,11 +114,14 @@ class Hazard(BaseModel):
         """
         names = contract.names
         columns = [X[:, names.index(name)] for name in self.inputs]
-        values = [np.log1p(np.maximum(column, 0.0)) for column in columns]
-        raw = np.column_stack([log_odds(propensity), *values])
-        standard = (raw - np.array(self.centre)) / np.array(self.scale)
-        bounded = np.clip(np.nan_to_num(standard), -_FAR, _FAR)
-        return np.column_stack([np.ones(len(raw)), bounded])
+        design = np.ones((len(X), len(self.inputs) + 2))
+        design[:, 1] = log_odds(propensity)
+        for place, column in enumerate(columns, 2):
+            design[:, place] = np.log1p(np.maximum(column, 0.0))
+        standard = (design[:, 1:] - np.array(self.centre)) / np.array(self.scale)
+        bounded = np.minimum(np.maximum(standard, -_FAR), _FAR)
+        design[:, 1:] = np.where(np.isnan(bounded), 0.0, bounded)
+        return design
 
     def basis(self) -> Matrix:
         """Knots x intervals: how much of each knot's log hazard an interval has."""
@@ -128,20 +131,21 @@ class Hazard(BaseModel):
         """C(d) / C(horizon) at each edge, rows x edges."""
         design = self.design(propensity, X, contract)
         hazard = np.exp(design @ np.array(self.log_hazard).T @ self.basis())
-        summed = np.cumsum(hazard * np.diff(self.edges), axis=1)
-        at_horizon = np.flatnonzero(self.edges == self.horizon_days)
-        ratio: Matrix = np.column_stack([np.zeros(len(X)), summed]) / summed[:, at_horizon - 1]
+        summed = np.zeros((len(X), len(self.edges)))
+        np.cumsum(hazard * _widths(self.horizon_days), axis=1, out=summed[:, 1:])
+        at_horizon = int(np.searchsorted(self.edges, self.horizon_days))
+        ratio: Matrix = summed / summed[:, at_horizon, None]
         return ratio
 
     def no_event(self, propensity: Vector) -> Vector:
         """The churn model's probability of no event within the horizon, inside (0, 1)."""
         no_event = propensity if self.event == "return" else 1.0 - propensity
-        return np.clip(no_event, _CERTAIN, 1.0 - _CERTAIN)
+        return np.minimum(np.maximum(no_event, _CERTAIN), 1.0 - _CERTAIN)
 
 
 def log_odds(propensity: Vector) -> Vector:
     """Log odds, finite even for 0 and 1."""
-    inside = np.clip(propensity, _CERTAIN, 1.0 - _CERTAIN)
+    inside = np.minimum(np.maximum(propensity, _CERTAIN), 1.0 - _CERTAIN)
     odds: Vector = np.log(inside / (1.0 - inside))
     return odds
 
@@ -150,6 +154,11 @@ def log_odds(propensity: Vector) -> Vector:
 def _edges(horizon_days: int) -> Vector:
     end = max(_LONGEST_CURVE, horizon_days) + _WEEK
     return np.array(sorted({*range(0, end, _WEEK), horizon_days}), dtype=np.float64)
+
+
+@lru_cache
+def _widths(horizon_days: int) -> Vector:
+    return np.diff(_edges(horizon_days))
 
 
 @lru_cache
@@ -169,8 +178,10 @@ def _between(edges: Vector, heights: Matrix, day: float) -> Vector:
 
 def _crossing(edges: Vector, heights: Matrix, wanted: Vector) -> Vector:
     """The day at which each rising row of `heights` (rows x edges) reaches its `wanted`."""
-    place = np.clip((heights <= wanted[:, None]).sum(axis=1) - 1, 0, len(edges) - 2)
+    place = (heights <= wanted[:, None]).sum(axis=1) - 1
+    place = np.minimum(np.maximum(place, 0), len(edges) - 2)
     row = np.arange(len(heights))
     low, high = heights[row, place], heights[row, place + 1]
-    days: Vector = edges[place] + np.diff(edges)[place] * (wanted - low) / (high - low)
+    start = edges[place]
+    days: Vector = start + (edges[place + 1] - start) * (wanted - low) / (high - low)
     return days

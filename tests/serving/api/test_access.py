@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import statistics
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -221,7 +220,7 @@ def test_last_use_is_stored_when_the_worker_ends(database: Database) -> None:
 
 
 def test_a_key_is_checked_in_the_same_time_wherever_it_differs(database: Database) -> None:
-    """Medians of interleaved rounds; within half of each other, since the machine is shared."""
+    """The least processor time of many interleaved rounds: what else runs can only add to one."""
     token, key = new_key(database)
     ring, now = KeyRing(database), datetime.now(UTC)
     ring.refresh()
@@ -236,12 +235,12 @@ def test_a_key_is_checked_in_the_same_time_wherever_it_differs(database: Databas
     seconds: dict[str, list[float]] = {name: [] for name in wrong}
     for _ in range(60):
         for name, given in wrong.items():
-            began = time.perf_counter()
+            began = time.thread_time()
             for _ in range(50):
                 assert ring.holder(given, now) is None
-            seconds[name].append(time.perf_counter() - began)
-    medians = [statistics.median(each) for each in seconds.values()]
-    assert max(medians) < 1.5 * min(medians)
+            seconds[name].append(time.thread_time() - began)
+    least = [min(each) for each in seconds.values()]
+    assert max(least) < 1.3 * min(least)
 
 
 def test_the_access_log_names_routes_and_no_customer(

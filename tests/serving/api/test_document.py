@@ -1,5 +1,6 @@
 """The service keeps to its OpenAPI document: schemathesis asks it over real HTTP, with keys."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from serving.api.app import openapi_text
 from serving.database import Database
 from tests.running_server import Server
 from tests.serving.live_company import LiveCompany, score_live_company
@@ -70,6 +72,12 @@ def test_every_answer_is_the_documented_one(server: Server, token: str, tmp_path
     assert told.returncode == 0, told.stdout
     for phase in ("Coverage", "Fuzzing", "Stateful"):
         assert f"✅ {phase}" in told.stdout
+
+
+def test_the_committed_document_is_the_served_one(document: dict[str, Any]) -> None:
+    committed = (Path(__file__).parents[3] / "docs" / "openapi.json").read_text(encoding="utf-8")
+    assert json.loads(committed) == document
+    assert committed == openapi_text(), "write docs/openapi.json anew with `make openapi`"
 
 
 def test_every_link_leads_to_an_operation(document: dict[str, Any]) -> None:

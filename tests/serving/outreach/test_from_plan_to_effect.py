@@ -11,8 +11,8 @@ from features.snapshot import open_snapshot
 from serving.database import Database
 from serving.outreach.derived import derive_outcomes
 from serving.outreach.effect_report import report_effect
+from serving.outreach.leases import Attempt, lease, settle
 from serving.outreach.message import Receipt
-from serving.outreach.outbox import Attempt, lease, settle
 from serving.outreach.planning import write_plan
 from serving.outreach.recheck import boundary_of
 from serving.outreach.records import DECISIONS, MESSAGES

@@ -241,6 +241,16 @@ def test_an_event_told_to_a_system_asks_for_no_consent(
     assert asked(connection, one, boundary).verdict == "send"
 
 
+def test_no_system_is_told_of_a_held_out_customer_and_nobody_is_alarmed(
+    connection: Connection, boundary: Boundary
+) -> None:
+    """Whatever acts on the event would reach the customer."""
+    connection.execute(text("UPDATE programmes SET holdout_share = 0.999999999"))
+    one = add_message(connection, "a", type="customer.at_risk")
+    assert asked(connection, one, boundary) == suppressed("holdout")
+    assert connection.execute(select(AUDIT)).all() == []
+
+
 def add_fresh(connection: Connection, rows: dict[str, Any], at: datetime = NOW) -> None:
     statement = text(
         'INSERT INTO fresh_rows (customer_id, received_at, "rows") VALUES (:c, :t, :r)'
