@@ -19,8 +19,8 @@ from tests.serving.scored_company import Api
 from tests.serving.test_service import serving
 
 CONFIGURED = Path(__file__).with_name("schemathesis.toml")
-SECONDS = float(os.environ.get("SETIA_SCHEMATHESIS_SECONDS", "20"))
-"""How long schemathesis looks for a failure; 1200 is the long run."""
+SECONDS = int(os.environ.get("SETIA_SCHEMATHESIS_SECONDS", "0"))
+"""How long schemathesis looks for a failure; 1200 is the long run, 0 a few examples each."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def server(
     live_company: LiveCompany, token: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("bentoml")
-    with serving(live_company.config.workspace, home, patience=SECONDS + 60) as answering:
+    with serving(live_company.config.workspace, home, patience=SECONDS + 300) as answering:
         yield answering
 
 
@@ -55,7 +55,7 @@ def test_every_answer_is_the_documented_one(server: Server, token: str, tmp_path
     options = {
         "--header": f"Authorization: Bearer {token}",
         "--checks": "all",
-        "--max-time": f"{SECONDS:.0f}",
+        **({"--max-time": str(SECONDS)} if SECONDS else {"--max-examples": "4"}),
         "--seed": "7",
         "--generation-database": "none",
     }
