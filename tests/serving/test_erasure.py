@@ -11,6 +11,7 @@ from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary, inser
 
 from features.snapshot import open_snapshot
 from serving.at_risk import rank_scores, write_at_risk
+from serving.batch import score_snapshot
 from serving.database import METADATA, Database, UtcTime
 from serving.erasure import erase_customer, erase_late
 from serving.fresh import FreshStore
@@ -18,13 +19,14 @@ from serving.history import History, write_history
 from serving.online import OnlineSnapshot
 from serving.outreach.assignments import first_assignments, what_became
 from serving.outreach.effect_report import report_effect
-from serving.outreach.forgotten import forgotten_by
+from serving.outreach.forgotten import forget_for_good, forgotten_by
 from serving.outreach.leases import lease
 from serving.outreach.message import Message
 from serving.outreach.recheck import Permission
 from serving.outreach.records import AUDIT, MESSAGES, OUTCOMES
 from serving.scoring import write_scores
 from tests.conftest import write_snapshot
+from tests.serving.live_company import score_live_company
 from tests.serving.operations import NOW
 from tests.serving.outreach.programme import DAY, HORIZON, START, begin, config, draw
 from tests.serving.scored_company import Company, publish, score_company
@@ -310,3 +312,23 @@ def test_fresh_rows_are_erased(database: Database, tmp_path: Path) -> None:
         writer.add({"orders": []}, NOW)
     erase_customer(database, tmp_path, WHO, "command", NOW)
     assert WHO not in dump(database)
+
+
+def test_a_scoring_run_leaves_out_whom_the_snapshot_still_holds(tmp_path: Path) -> None:
+    company = score_live_company(tmp_path, 25)
+    workspace = company.config.workspace
+    who = company.run.scores[0].customer_id
+    database = Database(workspace)
+    with database.writing() as connection:
+        forget_for_good(connection, who, NOW)
+    snapshot = open_snapshot(workspace / "snapshots")
+    rows = "SELECT count(*) FROM orders WHERE customer_id = ?"
+    assert snapshot.connection.execute(rows, [who]).fetchall()[0][0] > 0
+    run = score_snapshot(
+        company.config, None, datetime.now(UTC), lambda *_: None, forgotten_by(database)
+    )
+    assert {one.customer_id for one in run.scores} == {
+        one.customer_id for one in company.run.scores
+    } - {who}
+    for name in ("online.db", "history.db", "scores.csv", "at_risk.csv"):
+        assert who.encode() not in (workspace / "scores" / name).read_bytes(), name

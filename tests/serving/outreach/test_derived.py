@@ -127,6 +127,9 @@ def test_what_orders_show_comes_before_what_was_told(database: Database, tmp_pat
     told(database, ("early", "left", 10, None))
     derive(database, settings)
     assert became(database, settings) == {"early": Became(True, 20.0)}
+    with database.reading() as connection:
+        kinds = connection.scalars(select(OUTCOMES.c.kind).order_by(OUTCOMES.c.kind)).all()
+    assert kinds == ["kept", "left"]
 
 
 def test_a_label_without_time_says_what_to_do(database: Database, tmp_path: Path) -> None:

@@ -87,6 +87,16 @@ def test_a_message_that_never_left_costs_nothing(database: Database, tmp_path: P
     assert report(database, settings).cost == 2.0
 
 
+def test_a_contact_after_the_horizon_costs_the_effect_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    settings = config(tmp_path)
+    again = [Assigned("a", "contact", START + days * DAY) for days in (0, 29, 31)]
+    begin(database, again)
+    happened(database, settings, [True])
+    assert report(database, settings).cost == 4.0
+
+
 def test_who_is_not_matured_waits_and_who_is_unknown_is_counted(
     database: Database, tmp_path: Path
 ) -> None:
