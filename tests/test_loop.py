@@ -64,6 +64,17 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
     return Loop(folder, {name: run(folder, *step).done() for name, step in steps.items()})
 
 
+def test_outreach_is_planned_on_what_was_scored(loop: Loop) -> None:
+    """Though its data ended long ago, for a generated company stands still."""
+    plan = json.loads(loop.run("outreach", "plan", "--dry-run", "--json").done().out)
+    assert plan["considered"] == len(loop.rows("var/scores/scores.csv"))
+    assert (plan["run"], plan["generated"]) == (None, True)
+    assert plan["contacts"] > 0
+    reasons = {one["reason"] for one in plan["reasons"]}
+    assert {"expected_gain", "open_ticket", "recent_complaint"} <= reasons
+    assert "stale_score" not in reasons
+
+
 @pytest.fixture(scope="module")
 def server(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`setia serve`, started in a folder that knows nothing of this repository."""

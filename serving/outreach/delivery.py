@@ -14,7 +14,7 @@ from serving.outreach.circuit import Circuit
 from serving.outreach.leases import Attempt, Leased, MaySend, lease, settle
 from serving.outreach.message import Receipt, Sender, Verdict
 
-_BATCH = 64
+_BATCH = 200
 """Messages leased and settled in one transaction each; SQLite waits for the disk at both."""
 
 _SETTLE_TRIES = 3

@@ -83,11 +83,8 @@ def lease(
         _expire(connection, endpoint, now)
         _reclaim(connection, endpoint, now, repeatable=repeatable)
         admitted = circuit_of(connection, endpoint).admits(most, now)
-        taken: list[Leased] = []
-        while admitted and not taken:
-            rows = connection.execute(_due(endpoint, now, admitted)).all()
-            if not rows:
-                break
+        due, taken = _due(endpoint, now, admitted), list[Leased]()
+        while admitted and not taken and (rows := connection.execute(due).all()):
             taken = _taken(connection, rows, now, may_send)
         return taken
 

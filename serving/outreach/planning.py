@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from math import ceil
 
 from sqlalchemy import Connection, delete, insert
@@ -14,6 +13,7 @@ from features.config import PipelineConfig
 from features.windows import local_day, start_of_day
 from serving.database import Database
 from serving.outreach.basis import Basis
+from serving.outreach.bulk import ready_rows
 from serving.outreach.candidates import Prospect, prospects
 from serving.outreach.contacted import longest_span
 from serving.outreach.decisions import Day, Plan, Rules
@@ -33,7 +33,6 @@ from serving.outreach.records import AUDIT, DECISIONS
 from serving.outreach.rules import rules_of
 
 _TRIES = 10
-_ROWS_AT_ONCE = 10_000
 _PROGRAMME_DAYS = 90
 """A programme is sized for so many days at full capacity."""
 
@@ -86,10 +85,15 @@ def write_plan(database: Database, config: PipelineConfig, basis: Basis, now: da
     for _ in range(_TRIES):
         with database.reading() as connection:
             planned = _computed(connection, config, basis, now, run)
+            rows = _rows(config, planned, run)
+            decisions = ready_rows(connection.dialect, DECISIONS, rows.decisions())
+        messages = list(rows.messages(basis.online))
         with database.writing() as connection:
             take_turn(connection)
             if _still_holds(connection, planned.ledger):
-                _write(connection, config, planned, run)
+                decisions.insert(connection)
+                enqueue(connection, messages, now)
+                _finish(connection, config, planned, run)
                 return planned
     raise PlansCollided(
         f"{_TRIES} other plans were written while this one was computed; nothing was written: "
@@ -133,23 +137,22 @@ def _size(found: Sequence[Prospect], rules: Rules, share: float) -> int:
     return max(1, min(reachable, ceil(room / (1 - share))))
 
 
-def _write(connection: Connection, config: PipelineConfig, planned: Planned, run: str) -> None:
-    basis, now = planned.basis, planned.at
-    rows = PlanRows(
+def _rows(config: PipelineConfig, planned: Planned, run: str) -> PlanRows:
+    return PlanRows(
         run=run,
-        now=now,
+        now=planned.at,
         config=config.outreach,
-        about=basis.online.about,
-        scored_at=basis.known_until,
+        about=planned.basis.online.about,
+        scored_at=planned.basis.known_until,
         decided=planned.plan.decisions,
         prospects=planned.prospects,
     )
-    decisions = rows.decisions()
-    while some := list(islice(decisions, _ROWS_AT_ONCE)):
-        connection.execute(insert(DECISIONS), some)
-    enqueue(connection, rows.messages(basis.online), now)
-    keep_programme(connection, planned.programme, now)
-    _forget_old(connection, now - timedelta(days=config.serving.history_days))
+
+
+def _finish(connection: Connection, config: PipelineConfig, planned: Planned, run: str) -> None:
+    """Write what goes with the decisions and messages of a plan, and drop what is too old."""
+    keep_programme(connection, planned.programme, planned.at)
+    _forget_old(connection, planned.at - timedelta(days=config.serving.history_days))
     connection.execute(insert(AUDIT).values(_audit(planned, run)))
 
 

@@ -69,13 +69,14 @@ class Boundary:
         ticket opened or escalated since; rest and caps over what has been sent meanwhile; the
         person's quiet hours, for which the message waits. Read are the operations database and,
         where it is newer than the decision, what the last scoring run knew. A message that tells
-        a system of an event, and contacts nobody, only expires.
+        a system of an event, and contacts nobody, is sent unless it expired or is of somebody who
+        is held out of any programme.
         """
         known = _Known(connection, messages, now, self)
         permissions = []
         for message in messages:
             permission = known.permission(message)
-            if permission.reason == "holdout":
+            if permission.reason == "holdout" and _is_contact(message):
                 _alarm(connection, message, now)
             permissions.append(permission)
         return permissions
@@ -120,7 +121,7 @@ class _Known:
         if row is None or (row.not_after is not None and self._now >= row.not_after):
             return _EXPIRED
         if not _is_contact(message):
-            return _SEND
+            return self._event(message)
         refused = self._refused(message, row)
         permission = Permission("suppressed", refused) if refused else self._quiet(row)
         if permission.verdict == "send":
@@ -128,6 +129,13 @@ class _Known:
             person = self._boundary.identities.person(message.customer_id)
             self._leaving[person].append(Contact(self._now, row.channel))
         return permission
+
+    def _event(self, message: Message) -> Permission:
+        """Whether a system may be told: whatever acts on it must not reach who is held out."""
+        people = self._boundary.identities.of(message.customer_id)
+        if any(holdout.holds(*people) for holdout in self._holdouts.values()):
+            return Permission("suppressed", "holdout")
+        return _SEND
 
     def _refused(self, message: Message, row: Row[Any]) -> Reason | None:
         """Why the person may not be contacted any more."""

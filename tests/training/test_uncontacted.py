@@ -76,10 +76,10 @@ def test_rows_come_as_often_as_they_stand_for_and_fractions_are_carried() -> Non
 def test_without_contacts_nearby_the_rows_are_the_same_rows() -> None:
     data = dataset(list("abc"))
     for none in (contacts(), contacts(("a", 60, True, 0.5), ("b", 60, False, 0.5))):
-        found = set_contacted_apart(data, data, data, none, HORIZON)
+        found = set_contacted_apart(data, data, none, HORIZON)
         assert found.train is data
-        assert found.refit is data
         assert found.test is data
+        assert not found.are_apart
         assert found.notes == ()
 
 
@@ -108,7 +108,7 @@ def test_the_risk_of_would_be_leavers_is_recovered_where_it_was_understated() ->
     data, log, truth = programme(30_000, 1, 0.05)
     risky = data.X[:, 0] > 0
     assert np.asarray(data.churned)[risky].mean() == pytest.approx(0.1725, abs=0.01)
-    found = set_contacted_apart(data, data, data, log, HORIZON).train
+    found = set_contacted_apart(data, data, log, HORIZON).train
     churned = np.asarray(found.churned)
     # 750 held out: a standard error of 0.018.
     assert churned[found.X[:, 0] > 0].mean() == pytest.approx(0.6, abs=0.06)
@@ -121,21 +121,21 @@ def test_over_many_programmes_the_recovered_risk_is_unbiased() -> None:
     risks = []
     for seed in range(30):
         data, log, _ = programme(4_000, seed, 0.3)
-        found = set_contacted_apart(data, data, data, log, HORIZON).train
+        found = set_contacted_apart(data, data, log, HORIZON).train
         risks.append(np.asarray(found.churned)[found.X[:, 0] > 0].mean())
     assert np.mean(risks) == pytest.approx(0.6, abs=4 * np.std(risks) / 30**0.5)
 
 
 def test_the_judge_sees_those_left_alone_once_each() -> None:
     data, log, _ = programme(20_000, 3, 0.1)
-    judged = set_contacted_apart(data, data, data, log, HORIZON).test
+    judged = set_contacted_apart(data, data, log, HORIZON).test
     assert len(np.unique(judged.customer_id)) == len(judged)
     assert np.asarray(judged.churned)[judged.X[:, 0] > 0].mean() == pytest.approx(0.6, abs=0.06)
 
 
 def test_too_few_held_out_teach_nobody_and_it_is_said() -> None:
     data, log, _ = programme(600, 2, 0.02)
-    found = set_contacted_apart(data, data, data, log, HORIZON)
+    found = set_contacted_apart(data, data, log, HORIZON)
     assert found.train is data
     assert "too few to stand for them" in found.notes[0]
     assert "raise outreach.holdout_share" in found.notes[0].lower()
@@ -144,5 +144,5 @@ def test_too_few_held_out_teach_nobody_and_it_is_said() -> None:
 def test_what_was_set_apart_is_said() -> None:
     data, log, _ = programme(20_000, 4, 0.5)
     contacted = int(log.treated.sum())
-    (note,) = set_contacted_apart(data, data, data, log, HORIZON).notes
+    (note,) = set_contacted_apart(data, data, log, HORIZON).notes
     assert note.startswith(f"{contacted:,} of 20,000 training rows are of customers contacted")

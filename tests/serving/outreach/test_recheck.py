@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select, text
 
 from features.outreach_config import OutreachConfig
 from serving.database import Database
+from serving.history import FILE, write_history
 from serving.outreach.decisions import Cap
 from serving.outreach.forgotten import forget_for_good
 from serving.outreach.identities import Identities
@@ -234,11 +235,66 @@ def test_a_later_row_of_a_ticket_takes_the_place_of_an_earlier_one(
     assert asked(connection, one, boundary, NOW + timedelta(seconds=2)).verdict == "send"
 
 
+@pytest.fixture
+def scored_later(tmp_path: Path, make_snapshot: Any) -> Any:
+    """A boundary after a scoring run that knew these tables."""
+
+    def of(**tables: Any) -> Boundary:
+        rows = {"orders": [{"customer_id": "C1", "ordered_at": NOW, "amount": 1.0}], **tables}
+        snapshot = make_snapshot(tmp_path / "snapshots", rows)
+        (tmp_path / "scores").mkdir()
+        write_history(tmp_path / "scores" / FILE, snapshot)
+        snapshot.connection.close()
+        return boundary_of(CONFIG, tmp_path)
+
+    return of
+
+
+def test_consent_withdrawn_in_newer_data_holds(connection: Connection, scored_later: Any) -> None:
+    agreed = {"customer_id": "C1", "email_consent": True, "sms_consent": False}
+    withdrawn = {**agreed, "email_consent": False, "valid_from": NOW - timedelta(days=1)}
+    one = add_message(connection, "a")
+    assert asked(connection, one, scored_later(customers=[withdrawn, agreed])) == suppressed(
+        "no_consent"
+    )
+
+
+def test_a_ticket_in_newer_data_goes_to_support(connection: Connection, scored_later: Any) -> None:
+    opened = {"customer_id": "C1", "ticket_id": "t", "opened_at": NOW - timedelta(minutes=9)}
+    boundary = scored_later(tickets=[opened])
+    one = add_message(connection, "a")
+    assert asked(connection, one, boundary) == suppressed("open_ticket")
+    # A decision on scores that knew of all this has weighed it already.
+    later = {"score_as_of": (NOW + timedelta(hours=1)).isoformat()}
+    two = add_message(connection, "b", "C1", payload=later)
+    assert asked(connection, two, boundary).verdict == "send"
+
+
+def test_what_still_is_agreed_in_newer_data_leaves(
+    connection: Connection, scored_later: Any
+) -> None:
+    agreed = {"customer_id": "C1", "email_consent": True, "sms_consent": False}
+    boundary = scored_later(customers=[agreed])
+    assert asked(connection, add_message(connection, "a"), boundary).verdict == "send"
+    other = add_message(connection, "b", channel="messaging")
+    assert asked(connection, other, boundary) == suppressed("no_consent")
+
+
 def test_an_event_told_to_a_system_asks_for_no_consent(
     connection: Connection, boundary: Boundary
 ) -> None:
     one = add_message(connection, "a", type="customer.at_risk", zone="Nowhere/Land")
     assert asked(connection, one, boundary).verdict == "send"
+
+
+def test_no_system_is_told_of_a_held_out_customer_and_nobody_is_alarmed(
+    connection: Connection, boundary: Boundary
+) -> None:
+    """Whatever acts on the event would reach the customer."""
+    connection.execute(text("UPDATE programmes SET holdout_share = 0.999999999"))
+    one = add_message(connection, "a", type="customer.at_risk")
+    assert asked(connection, one, boundary) == suppressed("holdout")
+    assert connection.execute(select(AUDIT)).all() == []
 
 
 def add_fresh(connection: Connection, rows: dict[str, Any], at: datetime = NOW) -> None:

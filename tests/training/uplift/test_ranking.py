@@ -15,6 +15,7 @@ from training.uplift.ranking import (
     AT_RISK,
     RESPONSE,
     UpliftFit,
+    fit_scale,
     fit_uplift,
     judge_uplift,
 )
@@ -159,3 +160,36 @@ def test_mens_email_leaves_nothing_to_exploit() -> None:
     verdict = fit_uplift(hillstrom(shared_data(), "Mens E-Mail"), 14, TRAINING).verdict
     assert not verdict.is_used
     assert "nothing to exploit" in str(verdict)
+
+
+def test_the_scale_shrinks_what_was_overstated_and_never_stretches() -> None:
+    """Predicted three times too large a change, or a third of it, or noise beside it."""
+    trial, _ = generated(40_000, 0.2, seed=6)
+    truth, response = true_uplift(trial.X, 0.2), 0.5 + 0.2 * trial.X[:, 1]
+    for factor, slope in ((3.0, 1 / 3), (1 / 3, 1.0), (1.0, 1.0)):
+        scale = fit_scale(trial, factor * truth, response)
+        assert scale.slope == pytest.approx(slope, abs=0.12)
+        assert scale.level == pytest.approx(0.0, abs=0.02)
+    noise = np.random.default_rng(1).normal(0, 0.2, len(trial))
+    assert fit_scale(trial, noise, response).slope < 0.1
+    assert fit_scale(trial, np.zeros(len(trial)), response).slope == 0.0
+
+
+def test_campaigns_with_other_shares_contacted_are_judged_together() -> None:
+    """One campaign contacts half of its customers, the other 19 of 20: both teach the effect."""
+    half, _ = generated(4_000, 0.2, seed=2)
+    most, _ = generated(4_000, 0.2, seed=3, share=0.95)
+    both = Trial(
+        **{
+            name: getattr(half, name)
+            if name == "contract"
+            else np.concatenate([getattr(half, name), getattr(most, name)])
+            for name in Trial.__dataclass_fields__
+        }
+    )
+    both = replace(both, customer_id=np.arange(len(both)).astype(np.str_))
+    found = fit_uplift(both, 30, TRAINING)
+    assert found.verdict.is_used
+    changes = found.uplift.changes(half.X)
+    assert changes is not None
+    assert np.corrcoef(changes, true_uplift(half.X, 0.2))[0, 1] > 0.7
