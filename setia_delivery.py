@@ -18,9 +18,9 @@ from setia_terminal import Terminal
 
 if TYPE_CHECKING:
     from serving.database import Database
-    from serving.outreach.dead_letters import DeadLetter
-    from serving.outreach.delivery import Worker
-    from serving.outreach.endpoints import EndpointStatus
+    from serving.outreach.deliver.dead_letters import DeadLetter
+    from serving.outreach.deliver.delivery import Worker
+    from serving.outreach.deliver.endpoints import EndpointStatus
     from serving.outreach.message import Sender
 
 app = typer.Typer()
@@ -89,7 +89,7 @@ def work(config: ConfigFile = CONFIG) -> None:
 @app.command()
 def status(config: ConfigFile = CONFIG, json: Json = False) -> None:
     """Show what waits for each endpoint, what became of the rest, and whether it answers."""
-    from serving.outreach.endpoints import endpoint_statuses
+    from serving.outreach.deliver.endpoints import endpoint_statuses
 
     terminal, now = Terminal(json=json), datetime.now(UTC)
     settings = load_config(config)
@@ -110,7 +110,7 @@ def dead(
     json: Json = False,
 ) -> None:
     """List the messages that were given up, or may have arrived and must not be sent twice."""
-    from serving.outreach.dead_letters import Choice, dead_letters
+    from serving.outreach.deliver.dead_letters import Choice, dead_letters
 
     terminal = Terminal(json=json)
     with _database(load_config(config)) as database:
@@ -137,8 +137,8 @@ def replay(
 
     One that may have arrived is sent again only by --id.
     """
-    from serving.outreach.dead_letters import Choice
-    from serving.outreach.dead_letters import replay as send_again
+    from serving.outreach.deliver.dead_letters import Choice
+    from serving.outreach.deliver.dead_letters import replay as send_again
 
     terminal = Terminal(json=json)
     settings = load_config(config)
@@ -160,7 +160,7 @@ def enable(
     config: ConfigFile = CONFIG,
 ) -> None:
     """Deliver to an endpoint again at once, after a 410 disabled it or failures paused it."""
-    from serving.outreach.endpoints import enable as open_again
+    from serving.outreach.deliver.endpoints import enable as open_again
 
     settings = load_config(config)
     with _database(settings) as database:
@@ -186,8 +186,8 @@ def deliver_once(
 @contextmanager
 def _working(settings: PipelineConfig) -> "Iterator[tuple[Worker, list[str]]]":
     """A worker with a sender for each endpoint that can be used, and why the others cannot."""
-    from serving.outreach.boundary import LatestBoundary
-    from serving.outreach.delivery import Worker
+    from serving.outreach.deliver.boundary import LatestBoundary
+    from serving.outreach.deliver.delivery import Worker
 
     with _database(settings) as database:
         senders, problems = _senders(settings, database)
@@ -217,8 +217,8 @@ def _database(settings: PipelineConfig) -> "Iterator[Database]":
 def _senders(
     settings: PipelineConfig, database: "Database"
 ) -> "tuple[dict[str, Sender], list[str]]":
-    from serving.outreach.playbook import playbook_of
-    from serving.outreach.senders import sender_for
+    from serving.outreach.deliver.senders import sender_for
+    from serving.outreach.words.playbook import playbook_of
 
     playbook = playbook_of(settings)
     senders: dict[str, Sender] = {}

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.config import PipelineConfig, load_config
-from serving.outreach.effect import ODD_RATIO
+from serving.outreach.prove.effect import ODD_RATIO
 from setia_options import CONFIG, ConfigFile, Json
 from setia_terminal import Terminal
 
 if TYPE_CHECKING:
     from serving.database import Database
-    from serving.outreach.derived import Derived
-    from serving.outreach.effect_shapes import EffectReport
+    from serving.outreach.prove.derived import Derived
+    from serving.outreach.prove.effect_shapes import EffectReport
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 """Title, headings, rows."""
@@ -38,7 +38,7 @@ def import_command(
     A row that was taken in before counts once; one that cannot be true is kept apart with its
     reason. Whoever unsubscribed, complained or bounced is contacted no more.
     """
-    from serving.outreach.outcome_files import import_outcomes
+    from serving.outreach.prove.outcome_files import import_outcomes
 
     terminal, settings = Terminal(json=json), load_config(config)
     now, database = datetime.now(UTC), _database(settings)
@@ -64,8 +64,8 @@ def report(
     First reads from the data of the last `setia check` who stayed. Run it every night: look at it
     as often as you like, and keep it for `GET /v1/outreach/effect`.
     """
-    from serving.outreach.effect_plot import plot_effect
-    from serving.outreach.effect_report import report_effect, write_report
+    from serving.outreach.prove.effect_plot import plot_effect
+    from serving.outreach.prove.effect_report import report_effect, write_report
 
     terminal, settings = Terminal(json=json), load_config(config)
     now, database = datetime.now(UTC), _database(settings)
@@ -201,7 +201,7 @@ def _derive(
 ) -> "Derived | None":
     """What the data shows of the customers in the arms; None where it cannot show it."""
     from features.snapshot import SnapshotError, open_snapshot
-    from serving.outreach.derived import NotDerivable, derive_outcomes
+    from serving.outreach.prove.derived import NotDerivable, derive_outcomes
 
     try:
         snapshot = open_snapshot(settings.workspace / "snapshots")

@@ -14,7 +14,7 @@ from setia_plan import show_plan
 from setia_terminal import Terminal
 
 if TYPE_CHECKING:
-    from serving.outreach.plan_report import PlanReport
+    from serving.outreach.decide.plan_report import PlanReport
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -74,9 +74,9 @@ def preview(
     json: Json = False,
 ) -> None:
     """Show what a customer, or who calls them, would read. Nothing is decided, nothing sent."""
-    from serving.outreach.decisions import STEPS
-    from serving.outreach.playbook import FORMS, playbook_of
-    from serving.outreach.preview import preview_payloads
+    from serving.outreach.decide.decisions import STEPS
+    from serving.outreach.words.playbook import FORMS, playbook_of
+    from serving.outreach.words.preview import preview_payloads
 
     settings = load_config(config)
     playbook = playbook_of(settings)
@@ -109,11 +109,11 @@ def run_plan(settings: PipelineConfig, terminal: Terminal, *, dry_run: bool) -> 
     A template that cannot be used stops the plan before anything is decided.
     """
     from serving.database import Database
-    from serving.outreach.basis import read_basis
-    from serving.outreach.plan_report import report_plan
-    from serving.outreach.planning import preview_plan, write_plan
-    from serving.outreach.playbook import playbook_of
-    from serving.outreach.support_list import write_support_list
+    from serving.outreach.decide.basis import read_basis
+    from serving.outreach.decide.plan_report import report_plan
+    from serving.outreach.decide.planning import preview_plan, write_plan
+    from serving.outreach.decide.support_list import write_support_list
+    from serving.outreach.words.playbook import playbook_of
     from serving.served import load_served
 
     now = datetime.now(UTC)

@@ -7,7 +7,7 @@ from features.config import PipelineConfig
 from setia_terminal import Terminal
 
 if TYPE_CHECKING:
-    from serving.outreach.plan_report import HoldoutSize, PlanReport
+    from serving.outreach.decide.plan_report import HoldoutSize, PlanReport
 
 
 def show_plan(

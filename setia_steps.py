@@ -117,7 +117,7 @@ def run_training(settings: PipelineConfig, promote: bool, terminal: Terminal) ->
 def own_contacts(settings: PipelineConfig) -> "pa.Table | None":
     """What this company's programmes decided at random; None before there is such a database."""
     from serving.database import Database
-    from serving.outreach.randomised import randomised_decisions
+    from serving.outreach.prove.randomised import randomised_decisions
 
     with closing(Database(settings.workspace, settings.operations_url)) as database:
         if not database.exists:

@@ -31,12 +31,12 @@ from features.config import PipelineConfig, load_config
 from features.outreach_config import OutreachConfig, WebhookEndpoint
 from serving.database import Database
 from serving.online import FILE, OnlineSnapshot
-from serving.outreach.basis import Basis, read_basis
-from serving.outreach.delivery import Worker
-from serving.outreach.planning import write_plan
-from serving.outreach.recheck import boundary_of
+from serving.outreach.decide.basis import Basis, read_basis
+from serving.outreach.decide.planning import write_plan
+from serving.outreach.deliver.delivery import Worker
+from serving.outreach.deliver.recheck import boundary_of
+from serving.outreach.deliver.webhooks import webhook_sender
 from serving.outreach.records import MESSAGES
-from serving.outreach.webhooks import webhook_sender
 from serving.served import load_served
 
 KILLS = 1_000

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from benchmarks.webhook_receiver import Told
 from features.outreach_config import OutreachConfig
 from serving.database import Database
-from serving.outreach.decisions import Contact
-from serving.outreach.programmes import find_programme
+from serving.outreach.decide.decisions import Contact
+from serving.outreach.decide.programmes import find_programme
+from serving.outreach.decide.rules import rules_of
 from serving.outreach.records import DECISIONS, MESSAGES
-from serving.outreach.rules import rules_of
 
 _ENDED = ("delivered", "expired", "suppressed", "dead", "unknown")
 

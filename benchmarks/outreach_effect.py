@@ -22,9 +22,9 @@ from sqlalchemy import insert
 
 from features.config import PipelineConfig
 from serving.database import Database
-from serving.outreach.effect import ODD_RATIO, Arm, measure_effect
-from serving.outreach.effect_report import report_effect
-from serving.outreach.effect_shapes import EffectReport
+from serving.outreach.prove.effect import ODD_RATIO, Arm, measure_effect
+from serving.outreach.prove.effect_report import report_effect
+from serving.outreach.prove.effect_shapes import EffectReport
 from serving.outreach.records import DECISIONS, OUTCOMES, PROGRAMMES
 
 PROGRAMMES_OF_EACH, CUSTOMERS = 200, 3_000

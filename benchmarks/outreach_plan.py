@@ -23,8 +23,8 @@ from sqlalchemy import insert, select
 from features.config import PipelineConfig, load_config
 from features.snapshot import parquet_files, read_manifest
 from serving.database import Database
-from serving.outreach.basis import read_basis
-from serving.outreach.planning import preview_plan, write_plan
+from serving.outreach.decide.basis import read_basis
+from serving.outreach.decide.planning import preview_plan, write_plan
 from serving.outreach.records import DECISIONS
 from serving.served import load_served
 

@@ -20,13 +20,13 @@ from sqlalchemy import insert
 from benchmarks.webhook_receiver import ReceiverProcess
 from features.config import PipelineConfig
 from serving.database import Database
-from serving.outreach.delivery import Worker
+from serving.outreach.deliver.delivery import Worker
+from serving.outreach.deliver.recheck import boundary_of
+from serving.outreach.deliver.senders import sender_for
 from serving.outreach.outbox import NewMessage, enqueue
-from serving.outreach.playbook import playbook_of
-from serving.outreach.recheck import boundary_of
 from serving.outreach.records import DECISIONS, PROGRAMMES
-from serving.outreach.samples import sample
-from serving.outreach.senders import sender_for
+from serving.outreach.words.playbook import playbook_of
+from serving.outreach.words.samples import sample
 
 MESSAGES = 10_000
 _PROMISED = 300.0

@@ -16,7 +16,7 @@ import orjson
 from serving.history import FILE as HISTORY
 from serving.online import FILE as ONLINE
 from serving.online import About
-from serving.outreach.outcome_files import FOLDER as REJECTED
+from serving.outreach.prove.outcome_files import FOLDER as REJECTED
 from serving.tables import write_whole
 
 _LISTS = ("scores/scores.csv", "scores/at_risk.csv", "outreach/for_support.csv")

@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from features.config import load_config
 from serving.database import Database
-from serving.outreach.effect_report import read_report
+from serving.outreach.prove.effect_report import read_report
 from tests.command import buyers, setia, shop
 from tests.serving.outreach.programme import Assigned, begin, draw
 

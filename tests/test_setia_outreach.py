@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serving.outreach.samples import sample
+from serving.outreach.words.samples import sample
 from tests.command import setia
 from tests.serving.scored_company import score_company
 

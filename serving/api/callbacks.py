@@ -13,7 +13,12 @@ from serving.api.access import SIGNED
 from serving.api.answers import served_now
 from serving.api.outcomes import OutcomesAnswer, OutcomesRequest, outcomes_answer
 from serving.api.problems import Problem
-from serving.outreach.signatures import SecretError, SignatureError, require_signed, signing_key
+from serving.outreach.deliver.signatures import (
+    SecretError,
+    SignatureError,
+    require_signed,
+    signing_key,
+)
 from serving.served import Served
 
 SECRET_VARIABLE = "SETIA_CALLBACK_SECRET"  # noqa: S105 - the name of a variable

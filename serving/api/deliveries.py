@@ -14,8 +14,14 @@ from serving.api import schemas
 from serving.api.answers import caller, json_answer
 from serving.api.cursors import Cursor, Place, cursor_at, place_of
 from serving.database import Database
-from serving.outreach.dead_letters import Choice, DeadLetter, ReplayError, dead_letters, replay
-from serving.outreach.deliveries import DeliveryFilter, deliveries
+from serving.outreach.deliver.dead_letters import (
+    Choice,
+    DeadLetter,
+    ReplayError,
+    dead_letters,
+    replay,
+)
+from serving.outreach.deliver.deliveries import DeliveryFilter, deliveries
 from serving.outreach.message import MessageType, State
 
 router = APIRouter()

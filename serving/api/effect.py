@@ -5,8 +5,8 @@ from starlette.responses import Response
 
 from serving.api.answers import JSON
 from serving.api.problems import Problem
-from serving.outreach.effect_report import EffectUnknown, read_report
-from serving.outreach.effect_shapes import EffectReport
+from serving.outreach.prove.effect_report import EffectUnknown, read_report
+from serving.outreach.prove.effect_shapes import EffectReport
 from serving.served import Shelf
 
 router = APIRouter()

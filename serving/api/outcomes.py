@@ -13,7 +13,7 @@ from serving.api import schemas
 from serving.api.answers import caller, json_answer, served_now
 from serving.api.problems import FieldError, Problem
 from serving.database import Database
-from serving.outreach.outcomes import AT_ONCE, Code, GivenOutcome, Taken, take_in
+from serving.outreach.prove.outcomes import AT_ONCE, Code, GivenOutcome, Taken, take_in
 from serving.served import Served
 
 router = APIRouter()

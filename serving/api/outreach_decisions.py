@@ -12,7 +12,7 @@ from starlette.responses import Response
 from serving.api.answers import json_answer, served_now
 from serving.api.cursors import Cursor, Place, cursor_at, place_of
 from serving.database import Database
-from serving.outreach.decision_list import (
+from serving.outreach.decide.decision_list import (
     DecisionFilter,
     Row,
     decisions_of_run,
@@ -21,7 +21,7 @@ from serving.outreach.decision_list import (
     latest_run,
     place_in_run,
 )
-from serving.outreach.decisions import Occasion, Reason
+from serving.outreach.decide.decisions import Occasion, Reason
 from serving.served import Served
 
 router = APIRouter()

@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry, Gauge
 from sqlalchemy import Connection, select
 
 from serving.database import Database, DatabaseError
-from serving.outreach.assignments import contacts_of_held_out
-from serving.outreach.effect_report import EffectUnknown, read_report
-from serving.outreach.endpoints import endpoint_statuses
+from serving.outreach.deliver.endpoints import endpoint_statuses
+from serving.outreach.prove.assignments import contacts_of_held_out
+from serving.outreach.prove.effect_report import EffectUnknown, read_report
 from serving.outreach.records import AUDIT
 
 _Labels = tuple[str, ...]

@@ -17,12 +17,12 @@ from serving.erasure import erase_customer, erase_late
 from serving.fresh import FreshStore
 from serving.history import History, write_history
 from serving.online import OnlineSnapshot
-from serving.outreach.assignments import first_assignments, what_became
-from serving.outreach.effect_report import report_effect
+from serving.outreach.deliver.leases import lease
+from serving.outreach.deliver.recheck import Permission
 from serving.outreach.forgotten import forget_for_good, forgotten_by
-from serving.outreach.leases import lease
 from serving.outreach.message import Message
-from serving.outreach.recheck import Permission
+from serving.outreach.prove.assignments import first_assignments, what_became
+from serving.outreach.prove.effect_report import report_effect
 from serving.outreach.records import AUDIT, MESSAGES, OUTCOMES
 from serving.scoring import write_scores
 from tests.conftest import write_snapshot

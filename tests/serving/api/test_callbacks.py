@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from serving.outreach.deliver.signatures import signed_headers, signing_key
 from serving.outreach.records import AUDIT, SUPPRESSIONS
-from serving.outreach.signatures import signed_headers, signing_key
 from tests.serving.operations import new_key
 from tests.serving.outreach.programme import DAY, START, Assigned, begin
 from tests.serving.scored_company import Api, score_company

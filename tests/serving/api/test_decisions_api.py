@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serving.outreach.planning import write_plan
+from serving.outreach.decide.planning import write_plan
 from tests.serving.operations import new_key
 from tests.serving.outreach.outreach_company import open_shop
 from tests.serving.scored_company import NOW, Api

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from serving.outreach.effect_report import report_effect, write_report
+from serving.outreach.prove.effect_report import report_effect, write_report
 from serving.outreach.records import AUDIT, OUTCOMES
 from tests.serving.operations import new_key
 from tests.serving.outreach.programme import DAY, START, Assigned, begin, config

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, select
 
 from features.outreach_config import WebhookEndpoint
 from serving.database import Database
-from serving.outreach.delivery import Worker
-from serving.outreach.leases import MaySend
+from serving.outreach.deliver.delivery import Worker
+from serving.outreach.deliver.leases import MaySend
+from serving.outreach.deliver.recheck import Permission
+from serving.outreach.deliver.webhooks import WebhookSender, webhook_sender
 from serving.outreach.message import Message, Receipt, Sender
 from serving.outreach.outbox import NewMessage, enqueue
-from serving.outreach.recheck import Permission
 from serving.outreach.records import MESSAGES
-from serving.outreach.webhooks import WebhookSender, webhook_sender
 from tests.serving.operations import NOW
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from features.config import PipelineConfig
-from serving.outreach.basis import Basis, read_basis
+from serving.outreach.decide.basis import Basis, read_basis
 from serving.served import load_served
 from tests.conftest import Rows, write_snapshot
 from tests.serving.scored_company import NOW, Company, score_company

@@ -9,12 +9,12 @@ from sqlalchemy import select
 from features.config import PipelineConfig
 from features.snapshot import open_snapshot
 from serving.database import Database
-from serving.outreach.derived import derive_outcomes
-from serving.outreach.effect_report import report_effect
-from serving.outreach.leases import Attempt, lease, settle
+from serving.outreach.decide.planning import write_plan
+from serving.outreach.deliver.leases import Attempt, lease, settle
+from serving.outreach.deliver.recheck import boundary_of
 from serving.outreach.message import Receipt
-from serving.outreach.planning import write_plan
-from serving.outreach.recheck import boundary_of
+from serving.outreach.prove.derived import derive_outcomes
+from serving.outreach.prove.effect_report import report_effect
 from serving.outreach.records import DECISIONS, MESSAGES
 from tests.conftest import write_snapshot
 from tests.serving.outreach.outreach_company import (

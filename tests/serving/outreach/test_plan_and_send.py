@@ -18,12 +18,12 @@ from sqlalchemy import select, update
 from features.config import PipelineConfig
 from features.windows import local_day
 from serving.database import Database
-from serving.outreach.basis import Basis
-from serving.outreach.leases import Attempt, lease, settle
+from serving.outreach.decide.basis import Basis
+from serving.outreach.decide.planning import write_plan
+from serving.outreach.decide.programmes import find_programme
+from serving.outreach.deliver.leases import Attempt, lease, settle
+from serving.outreach.deliver.recheck import boundary_of
 from serving.outreach.message import Message, Receipt, Verdict
-from serving.outreach.planning import write_plan
-from serving.outreach.programmes import find_programme
-from serving.outreach.recheck import boundary_of
 from serving.outreach.records import AUDIT, DECISIONS, MESSAGES
 from tests.serving.operations import Place
 from tests.serving.outreach.outreach_company import DAY, Shop, open_shop, shop_config

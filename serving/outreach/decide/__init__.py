@@ -1,0 +1,1 @@
+"""Whom to contact: candidates, the policy, and plans written down."""

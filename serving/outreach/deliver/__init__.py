@@ -1,0 +1,1 @@
+"""How messages reach their endpoints: leases, checks, senders and retries."""

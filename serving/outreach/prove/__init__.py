@@ -1,0 +1,1 @@
+"""What contact changed: outcomes, assignments and the effect."""
