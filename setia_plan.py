@@ -44,22 +44,16 @@ def _holdout_sentence(holdout: "HoldoutSize") -> str:
 def _contacts(report: "PlanReport", settings: PipelineConfig, terminal: Terminal) -> None:
     if not report.first:
         return
-    rows = [
-        (
-            one.customer_id,
-            one.step.replace("_", "-"),
-            one.channel,
-            f"{one.opens.astimezone(settings.zone):%a %H:%M}",
-            f"{one.churn_probability:.0%}",
-            f"{one.value:,.0f}",
-            "" if one.expected_gain is None else f"{one.expected_gain:,.0f}",
-            one.why,
+    terminal.step(f"The first {len(report.first)} of {report.contacts:,} contacts")
+    for rank, one in enumerate(report.first, 1):
+        opens = f"{one.opens.astimezone(settings.zone):%a %H:%M}"
+        gain = "unknown" if one.expected_gain is None else f"{one.expected_gain:,.0f}"
+        terminal.say(
+            f"{rank:>3}. {one.customer_id}  {one.step.replace('_', '-')} by {one.channel} from "
+            f"{opens}: {one.churn_probability:.0%} of {report.currency} {one.value:,.0f}, "
+            f"expected gain {gain}"
         )
-        for one in report.first
-    ]
-    headings = ("customer", "step", "by", "from", "risk", "value", "expected gain", "why")
-    title = f"The first {len(rows)} of {report.contacts:,} contacts, in {report.currency}"
-    terminal.table(title, headings, rows, numbers=(4, 5, 6))
+        terminal.say(f"       {one.why}")
 
 
 def _money(report: "PlanReport", terminal: Terminal) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from serving.database import Database
 from serving.outreach.records import DECISIONS
 from setia_steps import own_contacts
-from tests.serving.outreach.test_randomised import decision
+from tests.serving.outreach.prove.test_randomised import decision
 from tests.training.contacted_shop import shop_config
 
 

@@ -108,7 +108,8 @@ def churn_rows(
     """Rows for churn, split by time, or by customer when the label is given without a time.
 
     `before` makes it the test cutoff and lets nothing from it on be learned. Customers whom
-    `contacts` may have saved are set apart (see `training.uncontacted`).
+    `contacts` may have saved are set apart (see `training.uncontacted`), though not from the test
+    rows at `before`.
 
     Raises CutoffError, NotEnoughHistory, CannotTrain and ImmatureCutoff as their makers do.
     """
@@ -129,7 +130,9 @@ def churn_rows(
     notes: tuple[str, ...] = ()
     if contacts is not None:
         found = set_contacted_apart(train, test, contacts, wanted)
-        train, test, notes = found.train, found.test, found.notes
+        train, notes = found.train, found.notes
+        # A backtest is judged on everybody it predicts, so that anybody can check its figures.
+        test = test if before else found.test
         apart = contacts if found.are_apart else None
     if _by_orders(config):
         basis = _basis(snapshot, config, (learned, wanted), train, asked)

@@ -214,7 +214,7 @@ def _smallest(customers: int, base_rate: float, share: float) -> float | None:
 
 def _assumption(planned: Planned, config: PipelineConfig) -> str:
     basis = planned.basis
-    found = f" ({basis.verdict})" if basis.verdict else ""
+    found = f"; {basis.verdict}" if basis.verdict else ""
     if not basis.is_assumed:
         return f"what contact changes is measured, by the uplift model{found}"
     return (
