@@ -15,9 +15,8 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 from serving.database import IDEMPOTENCY, Database
 from serving.erased_files import erase_from_files
 from serving.fresh import FRESH_ROWS, LIVE_SCORES, FreshStore
-from serving.outreach.forgotten import forget_for_good, forgotten_by, forgotten_in
+from serving.outreach.forgotten import ERASED, forget_for_good, forgotten_by, forgotten_in
 from serving.outreach.outbox import take_turn
-from serving.outreach.prove.assignments import ERASED
 from serving.outreach.records import (
     ATTEMPTS,
     AUDIT,

@@ -10,6 +10,9 @@ from features.forgotten import NOBODY, Forgotten
 from serving.database import Database
 from serving.outreach.records import FORGOTTEN, SECRETS
 
+ERASED = "erased_"
+"""Begins the name under which an erased person's decisions are still counted."""
+
 _SECRET = "forgotten"  # noqa: S105 - the name under which the key is kept
 
 

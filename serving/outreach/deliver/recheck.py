@@ -20,11 +20,10 @@ from serving.outreach.decide.contacted import contacts_beside, sent_to
 from serving.outreach.decide.decisions import Cap, Contact, Reason
 from serving.outreach.decide.quiet_hours import QuietHours
 from serving.outreach.decide.rules import caps_of, quiet_hours_of
-from serving.outreach.forgotten import forgotten_in
+from serving.outreach.forgotten import ERASED, forgotten_in
 from serving.outreach.holdout import HeldOut, Holdout
 from serving.outreach.identities import Identities, read_identities
 from serving.outreach.message import Message
-from serving.outreach.prove.assignments import ERASED
 from serving.outreach.records import AUDIT, DECISIONS, MESSAGES, PROGRAMMES, SUPPRESSIONS
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

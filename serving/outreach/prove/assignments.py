@@ -12,8 +12,6 @@ from features.windows import shift_days
 from serving.outreach.records import DECISIONS, MESSAGES, OUTCOMES
 
 ArmName = Literal["contact", "holdout"]
-ERASED = "erased_"
-"""Begins the name under which an erased person's decisions are still counted."""
 
 _ASSIGNED = (
     *("id", "customer_id", "decided_at", "arm", "policy", "channel", "segment", "risk_tier"),

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, delete, insert, select
 from features.config import PipelineConfig
 from features.labels import churn_labels, value_labels
 from features.snapshot import Snapshot
-from serving.outreach.prove.assignments import ERASED, Assignment, first_assignments
+from serving.outreach.forgotten import ERASED
+from serving.outreach.prove.assignments import Assignment, first_assignments
 from serving.outreach.records import DECISIONS, OUTCOMES
 
 SOURCE = "orders"

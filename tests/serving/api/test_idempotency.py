@@ -11,8 +11,8 @@ import pytest
 from fastapi import Depends
 from starlette.responses import JSONResponse, Response
 
-from serving.api.idempotency import Asked, Kept, idempotency_key
-from serving.api.kept_answers import CLAIMED, KEPT, KeptAnswers
+from serving.api.idempotency import idempotency_key
+from serving.api.kept_answers import CLAIMED, KEPT, Asked, Kept, KeptAnswers
 from serving.api.problems import Problem
 from serving.database import Database
 from tests.serving.operations import NOW
