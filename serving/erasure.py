@@ -100,7 +100,8 @@ def erase_late(database: Database, workspace: Path, customer_ids: Sequence[str])
 def _erase_rows(connection: Connection, customer_id: str, now: datetime) -> dict[str, int]:
     """Rows deleted or cleared, by table; decisions and fates go on under a name drawn at random."""
     name = f"{ERASED}{secrets.token_hex(12)}"
-    rows = {table.name: _delete(connection, table, customer_id) for table in _GONE}
+    # SQLAlchemy names tables by a str of its own kind, which JSON does not take as a key.
+    rows = {str(table.name): _delete(connection, table, customer_id) for table in _GONE}
     rows["decisions"] = _clear_decisions(connection, customer_id, name)
     rows["messages"] = _clear_messages(connection, customer_id, name, now)
     rows["outcomes"] = _clear_outcomes(connection, customer_id, name)

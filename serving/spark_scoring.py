@@ -124,7 +124,6 @@ def _scores(table: pa.Table, cutoff: datetime) -> list[Score]:
 
 def _score(record: dict[str, Any], cutoff: datetime) -> Score:
     reasons = tuple(Reason(**reason) for reason in record.pop("reasons"))
-    del record["live"]  # a scoring run has none
     text = record.pop("act_by")
     act_by = date.fromisoformat(text) if text else None
     del record["score_id"], record["live"]

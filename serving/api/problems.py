@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -120,7 +121,19 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    return problem_response(plain_problem(error.status_code), request_id(request), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request, headers.get("Allow", ""))
+    return problem_response(plain_problem(error.status_code), request_id(request), headers)
+
+
+def _allowed(request: Request, first: str) -> str:
+    """The methods of every route on the path; Starlette names those of the `first` alone."""
+    methods = {one.strip() for one in first.split(",") if one}
+    for template, operations in request.app.openapi()["paths"].items():
+        if compile_path(template)[0].match(request.scope["path"]):
+            methods |= {name.upper() for name in operations}
+    return ", ".join(sorted(methods))
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from serving.database import IDEMPOTENCY
-from serving.outreach.records import AUDIT
-from tests.serving.operations import new_key
+from serving.outreach.records import AUDIT, SUPPRESSIONS
+from tests.serving.operations import NOW, new_key
 from tests.serving.outreach.programme import Assigned, begin
 from tests.serving.scored_company import Api, score_company
 
@@ -43,6 +43,19 @@ def test_an_erased_person_is_shown_nowhere_and_the_reason_is_said(api: Api) -> N
     assert {one["customer_id"] for one in page.json()["customers"]} == listed - {"c_0007"}
     for kind in ("ndjson", "csv", "parquet"):
         assert b"c_0007" not in api.get(f"/v1/at-risk/export?format={kind}").content
+
+
+def test_what_the_service_kept_of_a_person_is_counted_in_the_receipt(api: Api) -> None:
+    values = {"customer_id": "c_0007", "channel": "any", "since": NOW, "reason": "unsubscribed"}
+    with api.app.state.database.writing() as connection:
+        connection.execute(insert(SUPPRESSIONS).values(values))
+    receipt = api.send("DELETE", PATH).json()
+    assert receipt["rows"] == {"suppressions": 1, "decisions": 1, "messages": 1}
+
+
+def test_the_path_says_every_method_it_takes(api: Api) -> None:
+    answer = api.send("PATCH", PATH)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET")
 
 
 def test_pages_go_on_to_the_end_after_many_erasures(api: Api) -> None:
