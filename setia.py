@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from features.config import PipelineConfig, load_config
-from features.windows import cutoff_from
-from setia_keys import app as keys_app
-from setia_options import CONFIG, ConfigFile, Json
-from setia_outcomes import app as outcomes_app
-from setia_outcomes import forget
-from setia_outreach import app as outreach_app
-from setia_steps import (
+from commands.keys import app as keys_app
+from commands.options import CONFIG, ConfigFile, Json
+from commands.outcomes import app as outcomes_app
+from commands.outcomes import forget
+from commands.outreach import app as outreach_app
+from commands.steps import (
     become_server,
     prove_no_leak,
     run_backtest,
@@ -27,7 +25,9 @@ from setia_steps import (
     run_training,
     with_trials,
 )
-from setia_terminal import Terminal
+from commands.terminal import Terminal
+from features.config import PipelineConfig, load_config
+from features.windows import cutoff_from
 
 if TYPE_CHECKING:
     pass

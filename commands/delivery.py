@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from commands.options import CONFIG, ConfigFile, Json
+from commands.terminal import Terminal
 from features.config import PipelineConfig, load_config
-from setia_options import CONFIG, ConfigFile, Json
-from setia_terminal import Terminal
 
 if TYPE_CHECKING:
     from serving.database import Database

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from commands.options import CONFIG, ConfigFile, Json
+from commands.terminal import Terminal
 from features.config import load_config
-from setia_options import CONFIG, ConfigFile, Json
-from setia_terminal import Terminal
 
 if TYPE_CHECKING:
     from serving.database import Database

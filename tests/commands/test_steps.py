@@ -5,9 +5,9 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
+from commands.steps import own_contacts
 from serving.database import Database
 from serving.outreach.records import DECISIONS
-from setia_steps import own_contacts
 from tests.serving.outreach.prove.test_randomised import decision
 from tests.training.contacted_shop import shop_config
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.options import CONFIG, ConfigFile, Json
+from commands.terminal import Terminal
 from features.config import PipelineConfig, load_config
 from serving.outreach.prove.effect import ODD_RATIO
-from setia_options import CONFIG, ConfigFile, Json
-from setia_terminal import Terminal
 
 if TYPE_CHECKING:
     from serving.database import Database

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.delivery import app as delivery_app
+from commands.delivery import deliver_once
+from commands.options import CONFIG, ConfigFile, Json
+from commands.plan import show_plan
+from commands.terminal import Terminal
 from features.config import PipelineConfig, load_config
-from setia_delivery import app as delivery_app
-from setia_delivery import deliver_once
-from setia_options import CONFIG, ConfigFile, Json
-from setia_plan import show_plan
-from setia_terminal import Terminal
 
 if TYPE_CHECKING:
     from serving.outreach.decide.plan_report import PlanReport

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from commands.terminal import Terminal
 from features.config import PipelineConfig
-from setia_terminal import Terminal
 
 if TYPE_CHECKING:
     from serving.outreach.decide.plan_report import HoldoutSize, PlanReport

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from commands.terminal import Terminal
 from features.config import PipelineConfig, TuningConfig
 from features.windows import local_day
-from setia_terminal import Terminal
 
 if TYPE_CHECKING:
     import pyarrow as pa
