@@ -291,7 +291,9 @@ def demo(
         terminal.step("Serving")
         become_server(settings, None)
     else:
-        terminal.say(f"to serve: .venv/bin/setia serve -c {company.config}")
+        setia = ".venv/bin/setia"
+        terminal.say(f"to see whom to contact: {setia} outreach plan --dry-run -c {company.config}")
+        terminal.say(f"to serve: {setia} serve -c {company.config}")
 
 
 def _cutoff(settings: PipelineConfig, day: str | None) -> datetime | None:

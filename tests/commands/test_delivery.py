@@ -17,7 +17,7 @@ from tests.command import HEADER, setia, shop
 from tests.serving.outreach.outboxes import SECRET, Clock, Scripted, new, worker, write
 from tests.serving.outreach.receiver import Receiver, Reply, receiving
 
-FOLDER = Path(__file__).parents[1]
+FOLDER = Path(__file__).parents[2]
 
 
 def config(folder: Path, *receivers: Receiver) -> Path:
