@@ -45,7 +45,6 @@ app = typer.Typer(
 app.add_typer(keys_app, name="keys")
 app.add_typer(outreach_app, name="outreach")
 app.add_typer(outcomes_app, name="outcomes")
-app.command()(forget)
 
 CutoffDay = Annotated[
     str | None,
@@ -294,6 +293,9 @@ def demo(
         setia = ".venv/bin/setia"
         terminal.say(f"to see whom to contact: {setia} outreach plan --dry-run -c {company.config}")
         terminal.say(f"to serve: {setia} serve -c {company.config}")
+
+
+app.command()(forget)
 
 
 def _cutoff(settings: PipelineConfig, day: str | None) -> datetime | None:
