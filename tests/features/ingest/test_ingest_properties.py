@@ -88,7 +88,7 @@ def test_row_order_and_file_splitting_change_no_feature(
     for name, rows in tables.items():
         shuffled, parts = dice.sample(rows, len(rows)), dice.randint(1, 4)
         for part in range(parts):
-            written(split / name, str(dice.random()), shuffled[part::parts])
+            written(split / name, f"{dice.random()}-{part}", shuffled[part::parts])
     assert snapshot_of(split) == snapshot_of(whole)
 
 
