@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from commands.operations import operations_database
 from commands.options import CONFIG, ConfigFile, Json
 from commands.terminal import Terminal
 from features.config import PipelineConfig, load_config
@@ -93,7 +94,7 @@ def status(config: ConfigFile = CONFIG, json: Json = False) -> None:
 
     terminal, now = Terminal(json=json), datetime.now(UTC)
     settings = load_config(config)
-    with _database(settings) as database:
+    with operations_database(settings) as database:
         known = endpoint_statuses(database, settings.outreach.endpoints, now)
     if not known:
         terminal.say("no endpoint is configured, and no message was ever written")
@@ -113,7 +114,7 @@ def dead(
     from serving.outreach.deliver.dead_letters import Choice, dead_letters
 
     terminal = Terminal(json=json)
-    with _database(load_config(config)) as database:
+    with operations_database(load_config(config)) as database:
         letters = dead_letters(database, Choice(endpoint=endpoint), most)
     if not letters:
         terminal.say("no message was given up")
@@ -144,7 +145,7 @@ def replay(
     settings = load_config(config)
     times = [_instant(one, settings.zone) for one in (since, until)]
     choice = Choice(message_id, endpoint, *times)
-    with _database(settings) as database:
+    with operations_database(settings) as database:
         found = send_again(database, choice, datetime.now(UTC), _ACTOR, dry_run=dry_run)
     _list(found.again, terminal)
     done = "would be sent" if dry_run else "will be sent"
@@ -163,7 +164,7 @@ def enable(
     from serving.outreach.deliver.endpoints import enable as open_again
 
     settings = load_config(config)
-    with _database(settings) as database:
+    with operations_database(settings) as database:
         names = settings.outreach.endpoints
         open_again(database, endpoint, names, datetime.now(UTC), _ACTOR)
     Terminal().say(f"{endpoint} is enabled; its messages go at the next delivery")
@@ -189,7 +190,7 @@ def _working(settings: PipelineConfig) -> "Iterator[tuple[Worker, list[str]]]":
     from serving.outreach.deliver.boundary import LatestBoundary
     from serving.outreach.deliver.delivery import Worker
 
-    with _database(settings) as database:
+    with operations_database(settings) as database:
         senders, problems = _senders(settings, database)
         draws = random.Random()  # noqa: S311 - it moves retries apart, no more
         boundary = LatestBoundary(settings.outreach, settings.workspace)
@@ -201,17 +202,6 @@ def _working(settings: PipelineConfig) -> "Iterator[tuple[Worker, list[str]]]":
         finally:
             for sender in senders.values():
                 sender.close()
-
-
-@contextmanager
-def _database(settings: PipelineConfig) -> "Iterator[Database]":
-    from serving.database import Database
-
-    database = Database(settings.workspace, settings.operations_url)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _senders(

@@ -1,17 +1,16 @@
 """`setia keys`: make, list, rotate and revoke the keys of the prediction API."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from commands.operations import operations_database
 from commands.options import CONFIG, ConfigFile, Json
 from commands.terminal import Terminal
 from features.config import load_config
 
 if TYPE_CHECKING:
-    from serving.database import Database
     from serving.keys import ApiKey
 
 app = typer.Typer(
@@ -47,7 +46,8 @@ def create(
     now = datetime.now(UTC)
     chosen = [known for known in SCOPES if known in scope]
     expires_at = now + timedelta(days=days)
-    token, key = create_key(_database(config), name, chosen, per_minute, expires_at, now)
+    with operations_database(load_config(config)) as database:
+        token, key = create_key(database, name, chosen, per_minute, expires_at, now)
     _show_once(token, key, now, Terminal(json=json))
 
 
@@ -57,8 +57,8 @@ def list_command(config: ConfigFile = CONFIG, json: Json = False) -> None:
     from serving.keys import list_keys
 
     terminal, now = Terminal(json=json), datetime.now(UTC)
-    database = _database(config)
-    keys = list_keys(database) if database.exists else []
+    with operations_database(load_config(config)) as database:
+        keys = list_keys(database) if database.exists else []
     if not keys:
         terminal.say("no key exists; requests over this machine's loopback are answered without")
     for key in keys:
@@ -85,7 +85,8 @@ def rotate(
 
     now, terminal = datetime.now(UTC), Terminal(json=json)
     overlap = timedelta(hours=overlap_hours)
-    token, key = rotate_key(_database(config), key_id, overlap, timedelta(days=days), now)
+    with operations_database(load_config(config)) as database:
+        token, key = rotate_key(database, key_id, overlap, timedelta(days=days), now)
     terminal.say(f"key {key_id} ends at {now + overlap:%Y-%m-%d %H:%M} UTC at the latest")
     _show_once(token, key, now, terminal)
 
@@ -95,15 +96,9 @@ def revoke(key_id: KeyId, config: ConfigFile = CONFIG) -> None:
     """End a key, within two seconds in every running service."""
     from serving.keys import revoke_key
 
-    revoke_key(_database(config), key_id, datetime.now(UTC))
+    with operations_database(load_config(config)) as database:
+        revoke_key(database, key_id, datetime.now(UTC))
     Terminal().say(f"key {key_id} is revoked; keys stay required")
-
-
-def _database(config: Path) -> "Database":
-    from serving.database import Database
-
-    settings = load_config(config)
-    return Database(settings.workspace, settings.operations_url)
 
 
 def _show_once(token: str, key: "ApiKey", now: datetime, terminal: Terminal) -> None:

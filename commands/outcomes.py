@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.operations import operations_database
 from commands.options import CONFIG, ConfigFile, Json
 from commands.terminal import Terminal
 from features.config import PipelineConfig, load_config
@@ -41,8 +42,9 @@ def import_command(
     from serving.outreach.prove.outcome_files import import_outcomes
 
     terminal, settings = Terminal(json=json), load_config(config)
-    now, database = datetime.now(UTC), _database(settings)
-    found = import_outcomes(database, file, settings.workspace, settings.currency, now)
+    workspace, now = settings.workspace, datetime.now(UTC)
+    with operations_database(settings) as database:
+        found = import_outcomes(database, file, workspace, settings.currency, now)
     terminal.say(f"{found.kept:,} kept, {found.duplicates:,} known already")
     for reason, rows in found.refused.items():
         terminal.say(f"{rows:,} refused: {reason}")
@@ -68,11 +70,12 @@ def report(
     from serving.outreach.prove.effect_report import report_effect, write_report
 
     terminal, settings = Terminal(json=json), load_config(config)
-    now, database = datetime.now(UTC), _database(settings)
-    derived = _derive(settings, database, now, terminal)
-    until = derived.watermark if derived else now
-    with database.reading() as connection:
-        found = report_effect(connection, settings, until, now)
+    now = datetime.now(UTC)
+    with operations_database(settings) as database:
+        derived = _derive(settings, database, now, terminal)
+        until = derived.watermark if derived else now
+        with database.reading() as connection:
+            found = report_effect(connection, settings, until, now)
     write_report(settings.workspace, found)
     _show(found, terminal)
     if plot:
@@ -94,10 +97,9 @@ def forget(
     from serving.erasure import erase_customer
 
     terminal, settings = Terminal(json=json), load_config(config)
-    database = _database(settings)
     now = datetime.now(UTC)
-    receipt = erase_customer(database, settings.workspace, customer_id, "command", now)
-    database.close()
+    with operations_database(settings) as database:
+        receipt = erase_customer(database, settings.workspace, customer_id, "command", now)
     if receipt.erased_before:
         terminal.say(
             f"this person was erased before, at {receipt.erased_before:%Y-%m-%d %H:%M} UTC"
@@ -210,9 +212,3 @@ def _derive(
     except (NotDerivable, SnapshotError) as error:
         terminal.say(f"only outcomes that were imported count: {error}")
         return None
-
-
-def _database(settings: PipelineConfig) -> "Database":
-    from serving.database import Database
-
-    return Database(settings.workspace, settings.operations_url)

@@ -8,6 +8,7 @@ import typer
 
 from commands.delivery import app as delivery_app
 from commands.delivery import deliver_once
+from commands.operations import operations_database
 from commands.options import CONFIG, ConfigFile, Json
 from commands.plan import show_plan
 from commands.terminal import Terminal
@@ -108,7 +109,6 @@ def run_plan(settings: PipelineConfig, terminal: Terminal, *, dry_run: bool) -> 
 
     A template that cannot be used stops the plan before anything is decided.
     """
-    from serving.database import Database
     from serving.outreach.decide.basis import read_basis
     from serving.outreach.decide.plan_report import report_plan
     from serving.outreach.decide.planning import preview_plan, write_plan
@@ -119,8 +119,9 @@ def run_plan(settings: PipelineConfig, terminal: Terminal, *, dry_run: bool) -> 
     now = datetime.now(UTC)
     playbook_of(settings).check(settings.outreach.channels)
     basis = read_basis(settings, load_served(settings.workspace), now)
-    database = Database(settings.workspace, settings.operations_url)
-    made = (preview_plan if dry_run else write_plan)(database, settings, basis, now)
+    make = preview_plan if dry_run else write_plan
+    with operations_database(settings) as database:
+        made = make(database, settings, basis, now)
     listed = None if dry_run else write_support_list(settings.workspace / "outreach", made)
     report = report_plan(made, settings)
     show_plan(report, settings, listed, terminal)

@@ -3,11 +3,11 @@
 import os
 import socket
 import sys
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from commands.operations import operations_database
 from commands.terminal import Terminal
 from features.config import PipelineConfig, TuningConfig
 from features.windows import local_day
@@ -38,13 +38,10 @@ def run_ingest(settings: PipelineConfig, terminal: Terminal) -> "IngestReport":
 
 
 def _forgotten(settings: PipelineConfig) -> "Forgotten":
-    from serving.database import Database
     from serving.outreach.forgotten import forgotten_by
 
-    database = Database(settings.workspace, settings.operations_url)
-    found = forgotten_by(database)
-    database.close()
-    return found
+    with operations_database(settings) as database:
+        return forgotten_by(database)
 
 
 def run_features(
@@ -116,10 +113,9 @@ def run_training(settings: PipelineConfig, promote: bool, terminal: Terminal) ->
 
 def own_contacts(settings: PipelineConfig) -> "pa.Table | None":
     """What this company's programmes decided at random; None before there is such a database."""
-    from serving.database import Database
     from serving.outreach.prove.randomised import randomised_decisions
 
-    with closing(Database(settings.workspace, settings.operations_url)) as database:
+    with operations_database(settings) as database:
         if not database.exists:
             return None
         with database.reading() as connection:
@@ -174,19 +170,16 @@ def run_scoring(
     """Score every eligible customer, tell whose risk changed, show the head of the at-risk list."""
     from serving.after_run import follow_run
     from serving.batch import score_snapshot
-    from serving.database import Database
     from serving.erasure import erase_late
     from serving.outreach.forgotten import forgotten_by
 
     now = datetime.now(UTC)
-    database = Database(settings.workspace, settings.operations_url)
-    with terminal.progress() as progress:
+    with operations_database(settings) as database, terminal.progress() as progress:
         run = score_snapshot(settings, cutoff, now, progress, forgotten_by(database))
         ids = [score.customer_id for score in run.scores]
         late = erase_late(database, settings.workspace, ids)
         scores = [score for score in run.scores if score.customer_id not in late]
         followed = follow_run(settings.workspace, database, scores, now, progress)
-    database.close()
     terminal.at_risk(run)
     terminal.followed(followed)
     return run
