@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     Connection,
     DateTime,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     inspect,
     text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.types import TypeDecorator
@@ -72,6 +74,8 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 METADATA = MetaData()
+ROW_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+"""The type of a primary key that the database counts up by itself; SQLite has one kind only."""
 
 API_KEYS = Table(
     "api_keys",
@@ -207,6 +211,13 @@ class Database:
                     f"the operations database is at revision {_revision(connection)}, which this "
                     f"Setia does not know ({REVISION}); install the newer Setia that wrote it"
                 ) from error
+
+
+def insert_or(connection: Connection, table: Table) -> "postgresql.Insert | sqlite.Insert":
+    """An insert into `table` that can say what is to happen with a row that is there already."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def _revision(connection: Connection) -> str | None:

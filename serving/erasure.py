@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, select, update
 
 from serving.database import IDEMPOTENCY, Database
 from serving.erased_files import erase_from_files
 from serving.fresh import FRESH_ROWS, LIVE_SCORES, FreshStore
+from serving.outreach.audit import audit
 from serving.outreach.forgotten import ERASED, forget_for_good, forgotten_by, forgotten_in
 from serving.outreach.outbox import take_turn
 from serving.outreach.records import (
@@ -81,7 +82,8 @@ def erase_customer(
         before = forget_for_good(connection, customer_id, now)
         sent_to = _sent_to(connection, customer_id)
         rows = _erase_rows(connection, customer_id, now)
-        _audit(connection, customer_id, actor, now, rows)
+        subject = forgotten_in(connection).digest(customer_id)
+        audit(connection, now, actor, "erasure", {subject: rows})
     database.scrub()
     files = erase_from_files(workspace, {customer_id})
     touched = {name: count for name, count in rows.items() if count}
@@ -178,15 +180,3 @@ def _delete_answers(connection: Connection, customer_id: str) -> int:
 def _sent_to(connection: Connection, customer_id: str) -> dict[str, int]:
     sent = select(MESSAGES.c.endpoint).where(MESSAGES.c.customer_id == customer_id)
     return dict(Counter(connection.scalars(sent.where(MESSAGES.c.attempts > 0))))
-
-
-def _audit(
-    connection: Connection,
-    customer_id: str,
-    actor: str,
-    now: datetime,
-    rows: Mapping[str, int],
-) -> None:
-    subject = forgotten_in(connection).digest(customer_id)
-    row = {"at": now, "actor": actor, "action": "erasure", "subject": subject, "detail": dict(rows)}
-    connection.execute(insert(AUDIT), row)

@@ -9,13 +9,11 @@ from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Connection,
     Float,
     Index,
-    Integer,
     LargeBinary,
     String,
     Table,
@@ -24,11 +22,10 @@ from sqlalchemy import (
     select,
 )
 
-from serving.database import METADATA, Database, UtcTime
+from serving.database import METADATA, ROW_NUMBER, Database, UtcTime
 from serving.history import Rows, unpacked
 from serving.scoring import Score, score_record
 
-_NUMBER = BigInteger().with_variant(Integer, "sqlite")
 _TURNS = 5_715_467
 """Names the advisory locks of PostgreSQL by which calls about one customer take turns."""
 _EVERYBODY = 7_365_746_963
@@ -37,7 +34,7 @@ _EVERYBODY = 7_365_746_963
 FRESH_ROWS = Table(
     "fresh_rows",
     METADATA,
-    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
     Column("customer_id", String(200), nullable=False),
     Column("received_at", UtcTime, nullable=False),
     Column("rows", LargeBinary, nullable=False),
@@ -48,7 +45,7 @@ FRESH_ROWS = Table(
 LIVE_SCORES = Table(
     "live_scores",
     METADATA,
-    Column("sequence", _NUMBER, primary_key=True, autoincrement=True),
+    Column("sequence", ROW_NUMBER, primary_key=True, autoincrement=True),
     Column("score_id", String(40), nullable=False, unique=True),
     Column("customer_id", String(200), nullable=False),
     Column("scored_at", UtcTime, nullable=False),

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -22,7 +21,7 @@ from sqlalchemy import (
 )
 
 from features.config import ServingConfig
-from serving.database import METADATA, UtcTime
+from serving.database import METADATA, ROW_NUMBER, UtcTime
 from serving.online import About
 from serving.outreach.outbox import NewMessage, enqueue
 from serving.scoring import Score, utc_text
@@ -53,7 +52,7 @@ SCORING_RUNS = Table(
 RISK_EVENTS = Table(
     "risk_events",
     METADATA,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", ROW_NUMBER, primary_key=True),
     Column("type", String(30), nullable=False),
     Column("customer_id", String(200), nullable=False),
     Column("score_id", String(60), nullable=False),

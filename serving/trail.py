@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select
 
 from serving.fresh import LIVE_SCORES
 from serving.online import OnlineSnapshot
-from serving.outreach.records import DECISIONS, MESSAGES, PROGRAMMES
+from serving.outreach.records import DECISIONS, MESSAGES
 from serving.score_ids import nightly_score_id, snapshot_id
 from serving.standings import RISK_EVENTS
 
@@ -42,8 +42,6 @@ def decisions_of(connection: Connection, customer_id: str) -> list[dict[str, Any
     }
     found = (
         select(DECISIONS)
-        # The index begins with the programme.
-        .where(DECISIONS.c.programme.in_(select(PROGRAMMES.c.name)))
         .where(DECISIONS.c.customer_id == customer_id)
         .order_by(DECISIONS.c.decided_at.desc())
         .limit(_MOST)

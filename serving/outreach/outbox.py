@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
-from sqlalchemy.dialects import postgresql, sqlite
 
+from serving.database import insert_or
 from serving.outreach.message import MessageType
 from serving.outreach.records import MESSAGES
 
@@ -55,8 +55,8 @@ def enqueue(connection: Connection, messages: Iterable[NewMessage], now: datetim
     rows = [_row(message, now) for message in messages]
     if not rows:
         return 0
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(MESSAGES).on_conflict_do_nothing(index_elements=["effect_key"])
+    new = insert_or(connection, MESSAGES)
+    statement = new.on_conflict_do_nothing(index_elements=["effect_key"])
     return len(connection.execute(statement.returning(MESSAGES.c.sequence), rows).all())
 
 

@@ -2,7 +2,6 @@
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Column,
     Float,
     ForeignKey,
@@ -15,9 +14,8 @@ from sqlalchemy import (
     text,
 )
 
-from serving.database import METADATA, UtcTime
+from serving.database import METADATA, ROW_NUMBER, UtcTime
 
-_NUMBER = BigInteger().with_variant(Integer, "sqlite")
 _IN_ARM = text("arm IS NOT NULL")
 
 PROGRAMMES = Table(
@@ -77,7 +75,7 @@ A held-out customer in an arm has the policy, channel, step and window that they
 MESSAGES = Table(
     "messages",
     METADATA,
-    Column("sequence", _NUMBER, primary_key=True, autoincrement=True),
+    Column("sequence", ROW_NUMBER, primary_key=True, autoincrement=True),
     Column("id", String(40), nullable=False, unique=True),
     Column("endpoint", String(60), nullable=False),
     Column("type", String(30), nullable=False),
@@ -108,7 +106,7 @@ hash of customer, programme, step and window (or of the event), so that nothing 
 ATTEMPTS = Table(
     "attempts",
     METADATA,
-    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
     Column("message_id", String(40), ForeignKey("messages.id"), nullable=False, index=True),
     Column("at", UtcTime, nullable=False),
     Column("seconds", Float, nullable=False),
@@ -133,7 +131,7 @@ ENDPOINTS = Table(
 OUTCOMES = Table(
     "outcomes",
     METADATA,
-    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
     Column("customer_id", String(200), nullable=False),
     Column("kind", String(20), nullable=False),
     Column("occurred_at", UtcTime, nullable=False),
@@ -158,7 +156,7 @@ SUPPRESSIONS = Table(
 AUDIT = Table(
     "audit",
     METADATA,
-    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
     Column("at", UtcTime, nullable=False),
     Column("actor", String(60), nullable=False),
     Column("action", String(40), nullable=False),

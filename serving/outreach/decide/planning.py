@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, delete
 
 from features.config import PipelineConfig
 from features.windows import local_day, start_of_day
 from serving.database import Database
+from serving.outreach.audit import audit
 from serving.outreach.bulk import ready_rows
 from serving.outreach.decide.basis import Basis
 from serving.outreach.decide.candidates import Prospect, prospects
@@ -30,7 +31,7 @@ from serving.outreach.decide.programmes import (
 from serving.outreach.decide.rules import rules_of
 from serving.outreach.forgotten import forgotten_in
 from serving.outreach.outbox import enqueue, take_turn
-from serving.outreach.records import AUDIT, DECISIONS
+from serving.outreach.records import DECISIONS
 
 _TRIES = 10
 _PROGRAMME_DAYS = 90
@@ -153,7 +154,7 @@ def _finish(connection: Connection, config: PipelineConfig, planned: Planned, ru
     """Write what goes with the decisions and messages of a plan, and drop what is too old."""
     keep_programme(connection, planned.programme, planned.at)
     _forget_old(connection, planned.at - timedelta(days=config.serving.history_days))
-    connection.execute(insert(AUDIT).values(_audit(planned, run)))
+    audit(connection, planned.at, "planner", "plan_written", {run: _summary(planned)})
 
 
 def _forget_old(connection: Connection, before: datetime) -> None:
@@ -162,21 +163,15 @@ def _forget_old(connection: Connection, before: datetime) -> None:
     connection.execute(delete(DECISIONS).where(old, DECISIONS.c.arm.is_(None)))
 
 
-def _audit(planned: Planned, run: str) -> dict[str, object]:
+def _summary(planned: Planned) -> dict[str, object]:
     plan = planned.plan
     arms = Counter(one.arm for one in plan.decisions)
     return {
-        "at": planned.at,
-        "actor": "planner",
-        "action": "plan_written",
-        "subject": run,
-        "detail": {
-            "programme": planned.programme.holdout.programme,
-            "score_id": planned.basis.online.about.snapshot_id,
-            "considered": len(plan.decisions),
-            "contacts": arms["contact"],
-            "holdout": arms["holdout"],
-            "reasons": dict(plan.reasons()),
-            "cost": plan.cost,
-        },
+        "programme": planned.programme.holdout.programme,
+        "score_id": planned.basis.online.about.snapshot_id,
+        "considered": len(plan.decisions),
+        "contacts": arms["contact"],
+        "holdout": arms["holdout"],
+        "reasons": dict(plan.reasons()),
+        "cost": plan.cost,
     }

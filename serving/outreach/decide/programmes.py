@@ -3,11 +3,12 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, func, select
 
 from features.outreach_config import OutreachConfig
+from serving.database import insert_or
 from serving.outreach.holdout import Holdout
 from serving.outreach.records import PROGRAMMES
 
@@ -43,7 +44,16 @@ def find_programme(connection: Connection, config: OutreachConfig) -> Programme 
             f"its effect is measured by that; write it again in place of {config.holdout_share}, "
             "or name another outreach.programme, which draws a holdout of its own"
         )
-    return Programme(Holdout(row.holdout_key, row.name, row.holdout_share), row.planned)
+    return Programme(_holdout(row), row.planned)
+
+
+def holdouts(connection: Connection) -> dict[str, Holdout]:
+    """The holdout of every programme there ever was, by its name."""
+    return {row.name: _holdout(row) for row in connection.execute(select(PROGRAMMES))}
+
+
+def _holdout(row: Row[Any]) -> Holdout:
+    return Holdout(row.holdout_key, row.name, row.holdout_share)
 
 
 def draw_holdout(config: OutreachConfig) -> Holdout:
@@ -53,7 +63,6 @@ def draw_holdout(config: OutreachConfig) -> Holdout:
 
 def keep_programme(connection: Connection, programme: Programme, now: datetime) -> None:
     """Write that the programme had one more plan; with its first, the programme itself."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     holdout = programme.holdout
     values = {
         "name": holdout.programme,
@@ -63,7 +72,7 @@ def keep_programme(connection: Connection, programme: Programme, now: datetime) 
         "started_at": now,
         "plans": 1,
     }
-    statement = dialect.insert(PROGRAMMES).values(values)
+    statement = insert_or(connection, PROGRAMMES).values(values)
     counted = {"plans": PROGRAMMES.c.plans + 1}
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=counted))
 

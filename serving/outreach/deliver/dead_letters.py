@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, select, update
 
 from serving.database import Database
+from serving.outreach.audit import audit
 from serving.outreach.outbox import take_turn
-from serving.outreach.records import AUDIT, MESSAGES
+from serving.outreach.records import MESSAGES
 
 _COLUMNS = ("id", "endpoint", "type", "customer_id", "state", "attempts", "created_at")
 
@@ -34,6 +35,10 @@ class DeadLetter:
     not_after: datetime | None
     detail: str | None
     """What the endpoint said last."""
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether its time is over."""
+        return self.not_after is not None and self.not_after <= now
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,8 @@ def replay(
         letters = [_letter(row) for row in connection.execute(query)]
         if choice.id and not letters:
             raise _not_dead(connection, choice.id)
-        late = [one for one in letters if one.not_after is not None and one.not_after <= now]
-        again = [one for one in letters if one not in late]
+        late = [one for one in letters if one.is_late(now)]
+        again = [one for one in letters if not one.is_late(now)]
         if again and not dry_run:
             _send_again(connection, again, now, actor)
     return Replay(again, late)
@@ -122,17 +127,11 @@ def _send_again(
         part = MESSAGES.c.id.in_(ids[start : start + 1_000])
         # One attempt stands for all: it may have arrived, so that caps go on counting it.
         connection.execute(update(MESSAGES).where(part).values(attempts=1, **again))
-    rows = [
-        {
-            "at": now,
-            "actor": actor,
-            "action": "replay",
-            "subject": one.id,
-            "detail": {"endpoint": one.endpoint, "was": one.state, "attempts": one.attempts},
-        }
+    details = {
+        one.id: {"endpoint": one.endpoint, "was": one.state, "attempts": one.attempts}
         for one in letters
-    ]
-    connection.execute(insert(AUDIT), rows)
+    }
+    audit(connection, now, actor, "replay", details)
 
 
 def _not_dead(connection: Connection, message_id: str) -> ReplayError:

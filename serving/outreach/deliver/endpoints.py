@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, func, select
 
-from serving.database import Database
+from serving.database import Database, insert_or
+from serving.outreach.audit import audit
 from serving.outreach.deliver.circuit import Circuit
-from serving.outreach.records import AUDIT, ENDPOINTS, MESSAGES
+from serving.outreach.records import ENDPOINTS, MESSAGES
 
 
 class UnknownEndpoint(ValueError):
@@ -45,9 +45,8 @@ def circuit_of(connection: Connection, endpoint: str, *, locked: bool = False) -
 
 def keep_circuit(connection: Connection, endpoint: str, circuit: Circuit) -> None:
     """Write how `endpoint` fares."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = asdict(circuit)
-    statement = dialect.insert(ENDPOINTS).values(name=endpoint, **values)
+    statement = insert_or(connection, ENDPOINTS).values(name=endpoint, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
 
 
@@ -86,13 +85,4 @@ def enable(
         before = circuit_of(connection, endpoint, locked=True)
         keep_circuit(connection, endpoint, Circuit())
         detail = {"failures": before.failures, "was_disabled": before.disabled_at is not None}
-        connection.execute(
-            insert(AUDIT),
-            {
-                "at": now,
-                "actor": actor,
-                "action": "enable_endpoint",
-                "subject": endpoint,
-                "detail": detail,
-            },
-        )
+        audit(connection, now, actor, "enable_endpoint", {endpoint: detail})

@@ -9,22 +9,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, select
 
 from features.outreach_config import ChannelName, Consent, OutreachConfig
 from serving.fresh import FRESH_ROWS
 from serving.history import FILE as HISTORY
 from serving.history import History, Rows, unpacked
+from serving.outreach.audit import audit
 from serving.outreach.decide.cases import case_since
 from serving.outreach.decide.contacted import contacts_beside, sent_to
 from serving.outreach.decide.decisions import Cap, Contact, Reason
+from serving.outreach.decide.programmes import holdouts
 from serving.outreach.decide.quiet_hours import QuietHours
 from serving.outreach.decide.rules import caps_of, quiet_hours_of
 from serving.outreach.forgotten import ERASED, forgotten_in
-from serving.outreach.holdout import HeldOut, Holdout
+from serving.outreach.holdout import HeldOut
 from serving.outreach.identities import Identities, read_identities
 from serving.outreach.message import Message
-from serving.outreach.records import AUDIT, DECISIONS, MESSAGES, PROGRAMMES, SUPPRESSIONS
+from serving.outreach.records import DECISIONS, MESSAGES, SUPPRESSIONS
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -109,10 +111,7 @@ class _Known:
         self._sent = sent_to(connection, ids, now)
         self._fresh = _fresh(connection, ids, self._rows.values())
         self._leaving: dict[str, list[Contact]] = defaultdict(list)
-        self._holdouts = {
-            row.name: Holdout(row.holdout_key, row.name, row.holdout_share)
-            for row in connection.execute(select(PROGRAMMES))
-        }
+        self._holdouts = holdouts(connection)
 
     def permission(self, message: Message) -> Permission:
         """Whether `message` may leave."""
@@ -269,11 +268,5 @@ def _fresh(
 def _alarm(connection: Connection, message: Message, now: datetime) -> None:
     """Leave a trace of a message to a held-out customer, of which there must never be one."""
     _log.error("message %s is for a held-out customer; it was not sent", message.id)
-    values = {
-        "at": now,
-        "actor": "send boundary",
-        "action": "holdout_refused",
-        "subject": message.customer_id,
-        "detail": {"message_id": message.id},
-    }
-    connection.execute(insert(AUDIT).values(values))
+    detail = {"message_id": message.id}
+    audit(connection, now, "send boundary", "holdout_refused", {message.customer_id: detail})

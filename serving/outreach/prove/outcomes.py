@@ -1,18 +1,20 @@
 """What became of customers after a decision, as others tell it: judged, and kept once each."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from features.outreach_config import ChannelName
+from serving.database import insert_or
+from serving.outreach.audit import audit
 from serving.outreach.forgotten import forgotten_in
 from serving.outreach.outbox import take_turn
-from serving.outreach.records import AUDIT, DECISIONS, OUTCOMES, PROGRAMMES, SUPPRESSIONS
+from serving.outreach.records import DECISIONS, OUTCOMES, SUPPRESSIONS
 
 OutcomeKind = Literal[
     "purchase", "stayed", "left", "replied", "unsubscribed", "complained", "bounced"
@@ -98,7 +100,7 @@ def take_in(
     ids = {one.customer_id for one in given}
     intake = _Intake(connection, source, now, _known(connection, ids))
     results = [intake.take(one) for one in given]
-    _audit(connection, source, actor, now, results)
+    audit(connection, now, actor, "outcomes", {source: _counts(results)})
     return results
 
 
@@ -117,7 +119,6 @@ class _Intake:
         self._now = now
         self._known = known
         self._forgotten = forgotten_in(connection)
-        self._programmes = list(connection.scalars(select(PROGRAMMES.c.name)))
 
     def take(self, one: GivenOutcome) -> Taken:
         """Keep `one`, or say why not."""
@@ -157,8 +158,6 @@ class _Intake:
         """The last decision on the customer, or the last by a time."""
         last = (
             select(DECISIONS.c.id)
-            # Naming the programmes lets the index of (programme, customer_id) be used.
-            .where(DECISIONS.c.programme.in_(self._programmes))
             .where(DECISIONS.c.customer_id == customer_id)
             .order_by(DECISIONS.c.decided_at.desc())
             .limit(1)
@@ -171,11 +170,7 @@ def forbid(
 ) -> None:
     """Let nobody contact the customer by `channel` from the next attempt on; twice is once."""
     row = {"customer_id": customer_id, "channel": channel, "since": now, "reason": reason}
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(SUPPRESSIONS), row)
-    except IntegrityError:
-        return
+    connection.execute(insert_or(connection, SUPPRESSIONS).values(row).on_conflict_do_nothing())
 
 
 def _compared(one: GivenOutcome, other: GivenOutcome) -> Taken | None:
@@ -211,12 +206,5 @@ def _known(connection: Connection, ids: Iterable[str]) -> dict[str, list[GivenOu
     return known
 
 
-def _audit(
-    connection: Connection, source: str, actor: str, now: datetime, results: Sequence[Taken]
-) -> None:
-    counts: dict[str, Any] = {}
-    for one in results:
-        name = one.refusal.code if one.refusal else one.status
-        counts[name] = counts.get(name, 0) + 1
-    row = {"at": now, "actor": actor, "action": "outcomes", "subject": source, "detail": counts}
-    connection.execute(insert(AUDIT), row)
+def _counts(results: Sequence[Taken]) -> Counter[str]:
+    return Counter(one.refusal.code if one.refusal else one.status for one in results)
