@@ -18,7 +18,7 @@ Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host name. Raises OSError where there is none."""
 
 _CONNECT_SECONDS = 5.0
-_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class UrlError(ValueError):
@@ -40,11 +40,11 @@ def require_url(url: str) -> bool:
         raise UrlError(f"{url!r} is no URL: {error}") from None
     if parts.userinfo:
         raise UrlError(f"the URL of {parts.host!r} has a user in it; secrets come from variables")
-    local = parts.host in _LOOPBACK_NAMES
+    local = parts.host in LOOPBACK_NAMES
     if not parts.host or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
         raise UrlError(
             f"{url!r} is not https://host/…; without TLS messages are sent to this machine only "
-            f"({', '.join(_LOOPBACK_NAMES)})"
+            f"({', '.join(LOOPBACK_NAMES)})"
         )
     return local
 

@@ -19,23 +19,21 @@ from features.outreach_config import (
     WebhookEndpoint,
 )
 from serving.database import Database
-from serving.outreach.deliver.channels.crm import client_for, last_told
+from serving.outreach.deliver.channels.crm import CrmSender, client_for, last_told
 from serving.outreach.deliver.channels.file_drop import FileDrop
-from serving.outreach.deliver.channels.hubspot import HubSpotSender
+from serving.outreach.deliver.channels.hubspot import HubSpot
 from serving.outreach.deliver.channels.mail import (
     AddressBookError,
     EmailSender,
     address_of,
     addresses_of,
 )
-from serving.outreach.deliver.channels.salesforce import SalesforceSender
+from serving.outreach.deliver.channels.salesforce import Salesforce
 from serving.outreach.deliver.channels.salesforce_login import SalesforceLogin
-from serving.outreach.deliver.connecting import UrlError
+from serving.outreach.deliver.connecting import LOOPBACK_NAMES, UrlError
 from serving.outreach.deliver.webhooks import webhook_sender
 from serving.outreach.message import Message, Receipt, Sender
 from serving.outreach.words.playbook import Playbook, PlaybookError
-
-_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class SenderError(ValueError):
@@ -66,13 +64,13 @@ def sender_for(
         case HubSpotEndpoint():
             token = secret(name, endpoint.token_variable, environ)
             client, told = _client(name, endpoint.url, trusted), last_told(database, name)
-            return HubSpotSender(endpoint, token, client, told, playbook)
+            return CrmSender(HubSpot(endpoint, token, client), told, playbook)
         case SalesforceEndpoint():
             variables = (endpoint.client_id_variable, endpoint.client_secret_variable)
             known = [secret(name, variable, environ) for variable in variables]
             login = SalesforceLogin(endpoint.url, *known)
             client, told = _client(name, endpoint.url, trusted), last_told(database, name)
-            return SalesforceSender(endpoint, login, client, told, playbook)
+            return CrmSender(Salesforce(endpoint, login, client), told, playbook)
         case _:
             assert_never(endpoint)
 
@@ -143,7 +141,7 @@ def _email(
             f"endpoint {name!r}: sender {endpoint.sender!r} has no e-mail address; write it as "
             "Company <name@company.example>"
         ) from None
-    if endpoint.security == "none" and endpoint.host not in _LOOPBACK_NAMES:
+    if endpoint.security == "none" and endpoint.host not in LOOPBACK_NAMES:
         raise SenderError(
             f"endpoint {name!r}: e-mail to {endpoint.host} would go in the clear; set security to "
             "starttls or tls"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from sqlalchemy import func, select
@@ -92,7 +92,38 @@ class Answer:
 Answers = dict[str, Answer]
 """By trace."""
 Upsert = Callable[[Sequence[Row], datetime], Answers]
-"""One call or more; an answer for every row. Never raises for what the CRM does."""
+"""`Crm.upsert`."""
+
+
+class Crm(Protocol):
+    """A CRM as it is called: how many records at once, and by what client."""
+
+    most_at_once: int
+    client: httpx.Client
+
+    def upsert(self, rows: Sequence[Row], now: datetime) -> Answers:
+        """One call or more; an answer for every row. Never raises for what the CRM does."""
+
+
+class CrmSender:
+    """Tells a CRM what changed of each message's customer."""
+
+    in_flight = 1
+    repeatable = True
+
+    def __init__(self, crm: Crm, told: LastTold, playbook: Playbook) -> None:
+        self.most_at_once = crm.most_at_once
+        self._crm = crm
+        self._told = told
+        self._playbook = playbook
+
+    def send(self, messages: Sequence[Message], now: datetime) -> list[Receipt]:
+        """One receipt for each message."""
+        return deliver(messages, self._told, self._playbook, self._crm.upsert, now)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._crm.client.close()
 
 
 def deliver(

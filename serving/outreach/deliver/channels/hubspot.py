@@ -12,17 +12,14 @@ from serving.outreach.deliver.channels.crm import (
     NOT_REACHED,
     Answer,
     Answers,
-    LastTold,
     Row,
     Value,
-    deliver,
     in_halves,
     json_of,
     same,
     wait_of,
 )
-from serving.outreach.message import Message, Receipt
-from serving.outreach.words.playbook import Playbook
+from serving.outreach.message import Receipt
 
 _PATH = "/crm/objects/2026-03/contacts/batch/upsert"
 _LACKING = re.compile(r"PROPERTY_DOESNT_EXIST|Property \S+ does not exist|non-unique")
@@ -34,7 +31,7 @@ _DAY_OVER_SECONDS = 3_600.0
 """HubSpot does not say when its day ends."""
 
 
-class HubSpotSender:
+class HubSpot:
     """Upserts contacts, a hundred to a call, with an answer for each.
 
     Call and answer: developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/batch/
@@ -43,42 +40,29 @@ class HubSpotSender:
     """
 
     most_at_once = 100
-    in_flight = 1
-    repeatable = True
 
     def __init__(
         self,
         endpoint: HubSpotEndpoint,
         token: str,
         client: httpx.Client,
-        told: LastTold,
-        playbook: Playbook,
     ) -> None:
         self._endpoint = endpoint
         self._headers = {"Authorization": f"Bearer {token}"}
-        self._client = client
-        self._told = told
-        self._playbook = playbook
+        self.client = client
 
-    def send(self, messages: Sequence[Message], now: datetime) -> list[Receipt]:
-        """Tell HubSpot what changed of each message's customer."""
-        return deliver(messages, self._told, self._playbook, self._upsert, now)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
-    def _upsert(self, rows: Sequence[Row], now: datetime) -> Answers:
+    def upsert(self, rows: Sequence[Row], now: datetime) -> Answers:
+        """One call, and more for a call that is refused for a record in it."""
         body = {"inputs": [self._input(row) for row in rows]}
         url = self._endpoint.url.rstrip("/") + _PATH
         try:
-            response = self._client.post(url, json=body, headers=self._headers)
+            response = self.client.post(url, json=body, headers=self._headers)
         except NOT_REACHED as error:
             return same(rows, Receipt("retry", f"HubSpot: {error or type(error).__name__}"))
         if response.is_success:
             return _answers(rows, json_of(response), complete=response.status_code != 207)
         if response.status_code in (400, 409) and len(rows) > 1 and not _lacks(response.text):
-            return in_halves(rows, self._upsert, now)
+            return in_halves(rows, self.upsert, now)
         return same(rows, self._refusal(response, now))
 
     def _input(self, row: Row) -> dict[str, Any]:

@@ -11,17 +11,14 @@ from serving.outreach.deliver.channels.crm import (
     NOT_REACHED,
     Answer,
     Answers,
-    LastTold,
     Row,
-    deliver,
     in_halves,
     json_of,
     same,
     wait_of,
 )
 from serving.outreach.deliver.channels.salesforce_login import LoginRefused, SalesforceLogin
-from serving.outreach.message import Message, Receipt
-from serving.outreach.words.playbook import Playbook
+from serving.outreach.message import Receipt
 
 _VERSION = "v62.0"
 """Of the REST API; upserts of collections came with 46."""
@@ -37,7 +34,7 @@ _LACKING = frozenset(
 _CREATE = "; create the field as docs/channels.md lists it and let the token's user write it"
 
 
-class SalesforceSender:
+class Salesforce:
     """Upserts records, two hundred to a call, with an answer for each in their order.
 
     Call and answer: developer.salesforce.com/docs/platform/api-rest/guide/
@@ -46,35 +43,22 @@ class SalesforceSender:
     """
 
     most_at_once = 200
-    in_flight = 1
-    repeatable = True
 
     def __init__(
         self,
         endpoint: SalesforceEndpoint,
         login: SalesforceLogin,
         client: httpx.Client,
-        told: LastTold,
-        playbook: Playbook,
     ) -> None:
         self._endpoint = endpoint
         self._login = login
-        self._client = client
-        self._told = told
-        self._playbook = playbook
+        self.client = client
 
-    def send(self, messages: Sequence[Message], now: datetime) -> list[Receipt]:
-        """Tell Salesforce what changed of each message's customer."""
-        return deliver(messages, self._told, self._playbook, self._upsert, now)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
-    def _upsert(self, rows: Sequence[Row], now: datetime) -> Answers:
+    def upsert(self, rows: Sequence[Row], now: datetime) -> Answers:
+        """One call, and more for a call that is refused for a record in it."""
         body = {"allOrNone": False, "records": [self._record(row) for row in rows]}
         try:
-            response = self._client.patch(self._url, json=body, auth=self._login)
+            response = self.client.patch(self._url, json=body, auth=self._login)
         except LoginRefused as error:
             end = self._endpoint
             names = f"{end.client_id_variable} and {end.client_secret_variable}"
@@ -89,7 +73,7 @@ class SalesforceSender:
             return same(rows, Receipt("retry", "Salesforce's answer does not fit the records"))
         refusal = self._refusal(response, results, now)
         if refusal.verdict == "refused" and len(rows) > 1:
-            return in_halves(rows, self._upsert, now)
+            return in_halves(rows, self.upsert, now)
         return same(rows, refusal)
 
     @property

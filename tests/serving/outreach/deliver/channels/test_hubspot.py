@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from features.outreach_config import HubSpotEndpoint
-from serving.outreach.deliver.channels.crm import Last
-from serving.outreach.deliver.channels.hubspot import HubSpotSender
+from serving.outreach.deliver.channels.crm import CrmSender, Last
+from serving.outreach.deliver.channels.hubspot import HubSpot
 from serving.outreach.message import Message, Receipt
 from tests.serving.outreach.deliver.channels.letters import NOW, PLAYBOOK, contact
 from tests.serving.outreach.deliver.channels.local_crm import TOKEN, LocalHubSpot, Reply, served
@@ -27,7 +27,7 @@ class Account:
         given = {"kind": "hubspot", "token_variable": "HUBSPOT_TOKEN", "url": self._url}
         endpoint = HubSpotEndpoint.model_validate(given | changes)
         client = httpx.Client(trust_env=False)
-        sender = HubSpotSender(endpoint, token, client, told, PLAYBOOK)
+        sender = CrmSender(HubSpot(endpoint, token, client), told, PLAYBOOK)
         try:
             return sender.send(messages, NOW)
         finally:

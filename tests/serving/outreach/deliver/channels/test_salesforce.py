@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from features.outreach_config import SalesforceEndpoint
-from serving.outreach.deliver.channels.crm import FIELDS, WORDS, Last
-from serving.outreach.deliver.channels.salesforce import SalesforceSender, field_name
+from serving.outreach.deliver.channels.crm import FIELDS, WORDS, CrmSender, Last
+from serving.outreach.deliver.channels.salesforce import Salesforce, field_name
 from serving.outreach.deliver.channels.salesforce_login import SalesforceLogin
 from serving.outreach.message import Message, Receipt
 from tests.serving.outreach.deliver.channels.letters import NOW, PLAYBOOK, contact
@@ -29,7 +29,7 @@ class Organisation:
         endpoint = SalesforceEndpoint.model_validate(given | changes)
         login = SalesforceLogin(self._url, "app", secret)
         client = httpx.Client(trust_env=False)
-        return SalesforceSender(endpoint, login, client, told, PLAYBOOK)
+        return CrmSender(Salesforce(endpoint, login, client), told, PLAYBOOK)
 
     def send(self, *messages: Message, **changes: Any) -> list[Receipt]:
         with closing(self.sender(**changes)) as sender:
