@@ -96,12 +96,14 @@ def _out_of_online(connection: sqlite3.Connection, customer_ids: Collection[str]
         return past.rowcount > 0
     connection.executemany("DELETE FROM ranking WHERE rank = ?", ranks)
     connection.executemany("DELETE FROM customers WHERE rank = ?", ranks)
-    document, parquet = connection.execute("SELECT document, parquet FROM about, export").fetchone()
+    (document,) = connection.execute("SELECT document FROM about").fetchone()
     about = About.model_validate_json(document)
     fewer = about.model_copy(update={"customers": about.customers - len(ranks)})
     connection.execute("UPDATE about SET document = ?", (fewer.model_dump_json(),))
+    # None is left where an earlier erasure could not read it.
+    export = connection.execute("SELECT parquet FROM export").fetchone()
     connection.execute("DELETE FROM export")
-    rest = _out_of_parquet(parquet, customer_ids)
+    rest = _out_of_parquet(export[0], customer_ids) if export else None
     if rest is not None:
         connection.execute("INSERT INTO export VALUES (?)", (rest,))
     return True

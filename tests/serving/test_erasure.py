@@ -1,6 +1,8 @@
 """An erased person is nowhere in the database or the files, and what is counted stays true."""
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -276,6 +278,16 @@ def test_what_earlier_runs_said_of_them_goes_too(scored: Company) -> None:
     after = OnlineSnapshot(path)
     assert (after.past("c_0007"), len(after.past("c_0008"))) == ([], 1)
     assert b"c_0007" not in path.read_bytes()
+
+
+def test_the_list_without_its_parquet_file_gives_up_one_more_person(scored: Company) -> None:
+    """As the service alone leaves it, which cannot read Parquet."""
+    path = scored.workspace / "scores" / "online.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM export")
+    erase_customer(Database(scored.workspace), scored.workspace, "c_0007", "command", NOW)
+    after = OnlineSnapshot(path)
+    assert (after.find("c_0007"), after.has_parquet, after.about.customers) == (None, False, 59)
 
 
 def test_who_is_in_no_file_changes_none(scored: Company) -> None:
