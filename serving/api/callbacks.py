@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Request
-from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
 from serving.api import schemas
@@ -13,6 +12,7 @@ from serving.api.access import SIGNED
 from serving.api.answers import served_now
 from serving.api.outcomes import OutcomesAnswer, OutcomesRequest, outcomes_answer
 from serving.api.problems import Problem
+from serving.instants import Instant
 from serving.outreach.deliver.signatures import (
     SecretError,
     SignatureError,
@@ -32,7 +32,7 @@ class Callback(schemas.Request):
     """A webhook as Standard Webhooks 1.0.0 has it, with outcomes as its data."""
 
     type: Literal["customer.outcomes"]
-    timestamp: Annotated[AwareDatetime, Field(strict=False)]
+    timestamp: Instant
     data: OutcomesRequest
 
 

@@ -1,6 +1,5 @@
 """GET /v1/outreach/deliveries and /dead, POST /v1/outreach/replay: messages and what became."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -8,13 +7,14 @@ from typing import Annotated, Any, Self
 
 import anyio.to_thread
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from serving.api import schemas
 from serving.api.answers import caller, json_answer
 from serving.api.cursors import Cursor, Place, cursor_at, place_of
 from serving.database import Database
+from serving.instants import Instant
 from serving.outreach.deliver.dead_letters import (
     Choice,
     DeadLetter,
@@ -30,15 +30,6 @@ router = APIRouter()
 _SHOWN = 1_000
 _MESSAGES = "messages"
 
-
-def _written(value: object) -> object:
-    """The same; a number, which would be read as seconds since 1970, is refused."""
-    if isinstance(value, str) and re.match(r"\d{4}-", value):
-        return value
-    raise ValueError("write the time with its zone, as 2026-01-31T10:00:00Z")
-
-
-_Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written)]
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -51,9 +42,9 @@ class DeliveryQuery(BaseModel):
     type: MessageType | None = None
     endpoint: _Name | None = None
     customer_id: _Name | None = None
-    since: _Instant | None = None
+    since: Instant | None = None
     """Written at or after."""
-    until: _Instant | None = None
+    until: Instant | None = None
     """Written before."""
     limit: Annotated[int, Field(ge=1, le=_SHOWN)] = 100
     cursor: Cursor | None = None
@@ -101,9 +92,9 @@ class DeadQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     endpoint: _Name | None = None
-    since: _Instant | None = None
+    since: Instant | None = None
     """Given up at or after."""
-    until: _Instant | None = None
+    until: Instant | None = None
     """Given up before."""
     limit: Annotated[int, Field(ge=1, le=_SHOWN)] = 100
 
@@ -137,8 +128,8 @@ class ReplayRequest(schemas.Request):
 
     ids: Annotated[list[_Name], Field(min_length=1, max_length=_SHOWN)] | None = None
     endpoint: _Name | None = None
-    since: _Instant | None = None
-    until: _Instant | None = None
+    since: Instant | None = None
+    until: Instant | None = None
     dry_run: bool = False
     """Only say what would be sent."""
 

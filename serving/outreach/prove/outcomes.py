@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, get_args
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection, insert, select
 
 from features.outreach_config import ChannelName
 from serving.database import insert_or
+from serving.instants import Instant
 from serving.outreach.audit import audit
 from serving.outreach.forgotten import forgotten_in
 from serving.outreach.outbox import take_turn
@@ -34,12 +35,6 @@ _CLOCKS_DIFFER = timedelta(minutes=5)
 _LARGEST = 1e15
 
 
-def _text_or_time(value: object) -> object:
-    if isinstance(value, str | datetime):
-        return value
-    raise ValueError("a time is a text such as 2026-03-01T09:30:00+07:00")
-
-
 class GivenOutcome(BaseModel):
     """One thing that a customer did, or that became of them, as a caller or a file tells it."""
 
@@ -48,7 +43,7 @@ class GivenOutcome(BaseModel):
     customer_id: Annotated[str, Field(min_length=1, max_length=200)]
     kind: OutcomeKind
     """`stayed` and `left` say whether they were still a customer at `occurred_at`."""
-    occurred_at: Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_or_time)]
+    occurred_at: Instant
     """ISO 8601 with a zone."""
     value: Annotated[float, Field(ge=0, le=_LARGEST, allow_inf_nan=False)] | None = None
     """Of a purchase; of stayed or left, the contribution since the decision."""
