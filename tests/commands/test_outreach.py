@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from features.snapshot import open_snapshot
+from serving.history import write_history
 from serving.outreach.words.samples import sample
 from tests.command import setia
-from tests.serving.scored_company import score_company
+from tests.conftest import write_snapshot
+from tests.serving.scored_company import NOW, score_company
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,17 @@ def test_a_scored_customer_is_shown_with_their_own_reasons(config: Path) -> None
     assert shown["form"] == "script"
     assert "Customer: c_0001" in shown["text"]
     assert sample("win_back", "phone", "en")["reasons"][0]["text"] not in shown["text"]
+
+
+def test_a_language_is_understood_as_the_plan_understands_it(config: Path, tmp_path: Path) -> None:
+    speaks = {"customer_id": "c_0002", "language": "Bahasa Indonesia"}
+    bought = {"customer_id": "c_0002", "ordered_at": NOW, "amount": 5.0}
+    write_snapshot(tmp_path, {"customers": [speaks], "orders": [bought]})
+    write_history(config.parent / "var" / "scores" / "history.db", open_snapshot(tmp_path))
+    asked = ("outreach", "preview", "c_0002", "--channel", "phone", "-c", config, "--json")
+    (shown,) = json.loads(setia(*asked).done().out)
+    assert shown["language"] == "id"
+    assert "Pelanggan: c_0002" in shown["text"]
 
 
 def test_step_and_language_can_be_chosen(config: Path) -> None:

@@ -85,7 +85,7 @@ class _Maker:
             open_ticket=_first(people.cases, ids),
             complained_at=self._complained_at(ids),
         )
-        language = _language(person.language, self._config.serving.language)
+        language = language_code(person.language, self._config.serving.language)
         return Prospect(candidate, scored, person.segment, language, before)
 
     def _agreed(self, ids: Sequence[str]) -> frozenset[str]:
@@ -144,7 +144,7 @@ def _first(found: Mapping[str, datetime] | Mapping[str, str], ids: Sequence[str]
     return next((found[one] for one in ids if one in found), None)
 
 
-def _language(stated: str | None, otherwise: str) -> str:
+def language_code(stated: str | None, otherwise: str) -> str:
     """The language to write in, as a code where it is one of Setia's own."""
     if not stated:
         return otherwise

@@ -11,6 +11,7 @@ from features.config import PipelineConfig
 from serving.history import FILE as HISTORY
 from serving.history import History
 from serving.online import FILE, OnlineSnapshot
+from serving.outreach.decide.candidates import language_code
 from serving.outreach.words.samples import sample
 from serving.scoring import utc_text
 
@@ -75,4 +76,4 @@ def _spoken(settings: PipelineConfig, customer_id: str) -> str | None:
         return None
     with closing(History(path)) as history:
         rows: Sequence[dict[str, Any]] = history.rows(customer_id).get("customers", ())
-    return rows[-1].get("language") if rows else None
+    return language_code(rows[-1].get("language"), settings.serving.language) if rows else None
