@@ -6,6 +6,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
@@ -254,10 +255,9 @@ def _status_line(one: "EndpointStatus", now: datetime) -> str:
 
 
 def _status(one: "EndpointStatus", now: datetime) -> dict[str, Any]:
-    circuit = {name: getattr(one.circuit, name) for name in one.circuit.__dataclass_fields__}
     states = {"pending": 0, "delivered": 0, "dead": 0, "unknown": 0} | one.states
     shown = {"endpoint": one.name, "standing": one.standing(now), "states": states}
-    return shown | {"oldest_due": one.oldest_due, "circuit": circuit}
+    return shown | {"oldest_due": one.oldest_due, "circuit": asdict(one.circuit)}
 
 
 def _list(letters: "Sequence[DeadLetter]", terminal: Terminal) -> None:

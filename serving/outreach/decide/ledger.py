@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from features.forgotten import NOBODY, Forgotten
 from serving.outreach.decide.contacted import contacts_since
@@ -67,10 +67,7 @@ def _used(connection: Connection, today: datetime) -> tuple[dict[str, int], floa
 
 
 def _suppressed(connection: Connection) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for row in connection.execute(select(SUPPRESSIONS.c.customer_id, SUPPRESSIONS.c.channel)):
-        found[row.customer_id].add(row.channel)
-    return {customer_id: frozenset(channels) for customer_id, channels in found.items()}
+    return _sets(connection, select(SUPPRESSIONS.c.customer_id, SUPPRESSIONS.c.channel))
 
 
 def _steps(connection: Connection, now: datetime) -> dict[str, frozenset[str]]:
@@ -79,7 +76,12 @@ def _steps(connection: Connection, now: datetime) -> dict[str, frozenset[str]]:
         .where(DECISIONS.c.arm.is_not(None), DECISIONS.c.decided_at >= now - _ONCE)
         .where(DECISIONS.c.step.in_(_ONCE_ONLY))
     )
+    return _sets(connection, query)
+
+
+def _sets(connection: Connection, pairs: Select[str, str]) -> dict[str, frozenset[str]]:
+    """Customer to all that stands beside them."""
     found: dict[str, set[str]] = defaultdict(set)
-    for row in connection.execute(query):
-        found[row.customer_id].add(row.step)
-    return {customer_id: frozenset(steps) for customer_id, steps in found.items()}
+    for customer_id, one in connection.execute(pairs):
+        found[customer_id].add(one)
+    return {customer_id: frozenset(some) for customer_id, some in found.items()}

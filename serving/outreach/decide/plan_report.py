@@ -138,7 +138,7 @@ class PlanReport:
 def report_plan(planned: Planned, config: PipelineConfig) -> PlanReport:
     """Sum up `planned`."""
     about, plan = planned.basis.online.about, planned.plan
-    contacts = plan.contacts()
+    contacts, holdout = plan.contacts(), _holdout(planned)
     return PlanReport(
         programme=planned.programme.holdout.programme,
         run=planned.run,
@@ -153,7 +153,7 @@ def report_plan(planned: Planned, config: PipelineConfig) -> PlanReport:
         budget_left=planned.rules.budget - planned.ledger.spent,
         expected_gain=sum(one.expected_gain or 0.0 for one in contacts),
         channels=_channels(planned),
-        holdout=_holdout(planned),
+        holdout=holdout,
         assumption=_assumption(planned, config),
         first=_first(contacts[:_SHOWN], planned),
         for_support=plan.reasons()["open_ticket"],
@@ -161,7 +161,7 @@ def report_plan(planned: Planned, config: PipelineConfig) -> PlanReport:
             IncidentSeen(one.category, one.ended_at, one.tickets, one.usual, len(one.customers))
             for one in planned.basis.people.incidents
         ],
-        notes=_notes(planned, config),
+        notes=_notes(planned, config, holdout),
     )
 
 
@@ -253,7 +253,7 @@ def _why(reasons: Sequence[Mapping[str, Any]]) -> str:
     return next((reason["text"] for reason in (*raising, *reasons)), "")
 
 
-def _notes(planned: Planned, config: PipelineConfig) -> list[str]:
+def _notes(planned: Planned, config: PipelineConfig, holdout: HoldoutSize) -> list[str]:
     """What a person should mend or know, worst first."""
     people, reasons = planned.basis.people, planned.plan.reasons()
     notes = []
@@ -266,7 +266,7 @@ def _notes(planned: Planned, config: PipelineConfig) -> list[str]:
             )
     if reasons["stale_score"]:
         notes.append("scores are out of date: run `setia check` and `setia score`, then plan")
-    odd = [name for name, one in _holdout(planned).by_tier.items() if one.is_odd]
+    odd = [name for name, one in holdout.by_tier.items() if one.is_odd]
     if odd:
         notes.append(f"the holdout is of an unlikely size in tier {', '.join(odd)}")
     return notes
