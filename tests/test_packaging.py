@@ -73,6 +73,24 @@ print(*(name for name in sys.modules if name.split(".")[0] == "training"))
     }
 
 
+def test_every_route_is_served_without_the_libraries_of_training(tmp_path: Path) -> None:
+    """The workers add the routes once they have started, so importing the service shows none."""
+    code = f"""
+import sys
+from pathlib import Path
+blocked = {NOT_SERVED}
+sys.modules.update(dict.fromkeys(blocked))
+from serving.api.app import create_app, install
+app = create_app()
+install(app, Path("var"))
+print(*(name for name in blocked if sys.modules[name] is not None))
+print(*app.openapi()["paths"])
+"""
+    loaded, paths = python(tmp_path, code).splitlines()
+    assert loaded == ""
+    assert {"/v1/customers/{customer_id}", "/v1/outreach/decisions"} <= set(paths.split())
+
+
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("company")

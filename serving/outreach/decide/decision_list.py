@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection, RowMapping, select
 
+from serving.outreach.decide.decision_ids import decision_id
 from serving.outreach.decide.decisions import Reason
-from serving.outreach.decide.plan_rows import decision_id
 from serving.outreach.records import DECISIONS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -11,6 +11,7 @@ import orjson
 from features.outreach_config import OutreachConfig
 from serving.online import About, OnlineSnapshot
 from serving.outreach.decide.candidates import Prospect
+from serving.outreach.decide.decision_ids import decision_id
 from serving.outreach.decide.decisions import Decision
 from serving.outreach.outbox import NewMessage
 from serving.scoring import utc_text
@@ -105,25 +106,6 @@ class PlanRows:
 
     def _id(self, place: int) -> str:
         return decision_id(self.run, place)
-
-
-def run_name(now: datetime, mark: str) -> str:
-    """The name of the run at `now`; `mark` tells it from others of the same second."""
-    return f"run_{_stamp(now)}_{mark}"
-
-
-def ids_from(instant: datetime) -> str:
-    """What the ids of decisions made at `instant` or later are not below."""
-    return f"dec_{_stamp(instant)}"
-
-
-def _stamp(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y%m%dT%H%M%S}"
-
-
-def decision_id(run: str, place: int) -> str:
-    """The id of the decision at `place` of a run; ids rise with time, and within a run."""
-    return f"dec_{run.removeprefix('run_')}_{place:07d}"
 
 
 def _decided(decision: Decision) -> dict[str, Any]:

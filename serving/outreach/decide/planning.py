@@ -17,9 +17,10 @@ from serving.outreach.bulk import ready_rows
 from serving.outreach.decide.basis import Basis
 from serving.outreach.decide.candidates import Prospect, prospects
 from serving.outreach.decide.contacted import longest_span
+from serving.outreach.decide.decision_ids import ids_from, run_name
 from serving.outreach.decide.decisions import Day, Plan, Rules
 from serving.outreach.decide.ledger import Ledger, read_ledger
-from serving.outreach.decide.plan_rows import PlanRows, ids_from, run_name
+from serving.outreach.decide.plan_rows import PlanRows
 from serving.outreach.decide.policy import plan_outreach
 from serving.outreach.decide.programmes import (
     Programme,
