@@ -46,6 +46,11 @@ class FeatureContract(BaseModel):
         """Feature names in matrix order."""
         return [column.name for column in self.columns]
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The column of each feature, by name."""
+        return {name: place for place, name in enumerate(self.names)}
+
     @property
     def categorical(self) -> list[int]:
         """Positions of the category columns."""

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -70,7 +71,8 @@ class Score:
 
 
 _TOLD = ("cutoff", "reasons", "next_step")
-_NUMBERS = [field.name for field in fields(Score) if field.name not in _TOLD]
+_NUMBERS = tuple(field.name for field in fields(Score) if field.name not in _TOLD)
+_numbers_of = attrgetter(*_NUMBERS)
 
 
 def score_rows(
@@ -107,10 +109,11 @@ def score_rows(
     return explained
 
 
-def risk_tiers(propensity: npt.NDArray[np.float64], serving: ServingConfig) -> list[RiskTier]:
-    """The tier of each propensity; a propensity at a limit belongs to the tier above it."""
-    limits = (propensity < serving.high_risk).astype(int) + (propensity < serving.medium_risk)
-    return [TIERS[place] for place in limits]
+def risk_tier(propensity: float, serving: ServingConfig) -> RiskTier:
+    """The tier of a propensity; one at a limit belongs to the tier above it."""
+    if propensity >= serving.high_risk:
+        return "high"
+    return "medium" if propensity >= serving.medium_risk else "low"
 
 
 def _scores(
@@ -120,22 +123,20 @@ def _scores(
     act_by: Sequence[date | None],
     serving: ServingConfig,
 ) -> Iterator[Score]:
-    propensity, clv = prediction.propensity, prediction.clv
-    at_risk = np.where(np.isnan(clv), propensity, propensity * clv)
     columns = zip(
         ids,
-        propensity.tolist(),
-        _optional(clv),
+        prediction.propensity.tolist(),
+        _optional(prediction.clv),
         _optional(prediction.clv_low),
         _optional(prediction.clv_high),
         _optional(prediction.expected_orders),
-        at_risk.tolist(),
-        risk_tiers(propensity, serving),
         act_by,
         strict=True,
     )
-    for customer_id, *numbers in columns:
-        yield Score(customer_id, cutoff, *numbers)
+    for customer_id, propensity, clv, low, high, orders, day in columns:
+        at_risk = propensity if clv is None else propensity * clv
+        tier = risk_tier(propensity, serving)
+        yield Score(customer_id, cutoff, propensity, clv, low, high, orders, at_risk, tier, day)
 
 
 def _optional(values: npt.NDArray[np.float64]) -> list[float | None]:
@@ -157,9 +158,11 @@ def score_record(score: Score, score_id: str | None = None) -> dict[str, Any]:
     A score that is kept has an id. `live` is filled in where a live score is shown in place of a
     scoring run's.
     """
-    record: dict[str, Any] = {name: getattr(score, name) for name in _NUMBERS}
-    told = {"reasons": [asdict(one) for one in score.reasons], "next_step": score.next_step}
-    return {**record, "score_id": score_id, "live": None, **told}
+    record: dict[str, Any] = dict(zip(_NUMBERS, _numbers_of(score), strict=True))
+    record["score_id"], record["live"] = score_id, None
+    record["reasons"] = [asdict(one) for one in score.reasons]
+    record["next_step"] = score.next_step
+    return record
 
 
 def score_row(record: Mapping[str, Any], cutoff: datetime | None) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Calibration: raw churn scores, in logits, become propensities that mean what they say."""
 
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-Vector = npt.NDArray[np.float64]
+from training.one_or_many import Number, Vector, bounded
+
 Kind: TypeAlias = Literal["none", "platt", "isotonic", "anchored"]
 
 _NEWTON_STEPS = 50
@@ -25,16 +26,21 @@ class Calibration(BaseModel):
     propensities: tuple[float, ...] = ()
     """For `isotonic`: the propensity at each of them; linear between, flat beyond."""
 
-    def apply(self, raw_score: Vector) -> Vector:
+    def apply(self, raw_score: Number) -> Number:
         """Propensities, one for each raw score (log odds)."""
         if self.kind == "isotonic":
-            return np.asarray(np.interp(raw_score, self.scores, self.propensities))
+            propensity: Number = np.interp(raw_score, *self._knots)
+            return propensity
         return sigmoid(self.slope * raw_score + self.intercept)
 
+    @cached_property
+    def _knots(self) -> tuple[Vector, Vector]:
+        return np.array(self.scores), np.array(self.propensities)
 
-def sigmoid(logit: Vector) -> Vector:
+
+def sigmoid(logit: Number) -> Number:
     """Probability whose log odds are `logit`; far logits saturate without a warning."""
-    odds: Vector = np.exp(-np.minimum(np.maximum(logit, -500.0), 500.0))
+    odds: Number = np.exp(-bounded(logit, -500.0, 500.0))
     return 1.0 / (1.0 + odds)
 
 

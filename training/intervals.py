@@ -4,10 +4,9 @@ import math
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-Vector = npt.NDArray[np.float64]
+from training.one_or_many import Number, Vector
 
 LEVEL = 0.90
 _MOST_BINS = 20
@@ -29,11 +28,13 @@ class IntervalTable(BaseModel):
     lower: tuple[float, ...]
     upper: tuple[float, ...]
 
-    def apply(self, predicted: Vector) -> tuple[Vector, Vector]:
+    def apply(self, predicted: Number) -> tuple[Number, Number]:
         """Lower and upper bounds of each predicted value, in its currency; never negative."""
         edges, lower, upper = self._arrays
-        place = np.searchsorted(edges, predicted, side="right")
-        return predicted * lower[place], predicted * upper[place]
+        place = edges.searchsorted(predicted, side="right")
+        low: Number = predicted * lower[place]
+        high: Number = predicted * upper[place]
+        return low, high
 
     @cached_property
     def _arrays(self) -> tuple[Vector, Vector, Vector]:

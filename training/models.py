@@ -1,16 +1,20 @@
 """Fitted models as ensembles with their tables, and the predictions they make together."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from features.feature_contract import FeatureContract, FeatureMismatch, Matrix
 from training.btyd.history import History
 from training.calibration import Calibration
 from training.families.ensemble import Ensemble
-from training.families.forecast import history_of
-from training.families.glm import Vector
+from training.families.forecast import INPUTS, history_from, history_of
 from training.intervals import IntervalTable
+from training.one_or_many import Number, Vector
 from training.timing.hazard import Hazard
 from training.typical import Typical
 from training.uplift_model import Uplift
@@ -23,9 +27,9 @@ class ChurnModel:
     ensemble: Ensemble
     calibration: Calibration
 
-    def predict(self, X: Matrix, history: History | None = None) -> Vector:
+    def predict(self, X: Matrix) -> Vector:
         """Propensity of each row."""
-        return self.calibration.apply(self.ensemble.predict(X, history))
+        return self.calibration.apply(self.ensemble.predict(X))
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,6 @@ class OrdersModel:
     level: float
     """Factor that sets the total."""
 
-    def predict(self, X: Matrix, history: History | None = None) -> Vector:
-        """Expected purchase days of each row."""
-        return self.ensemble.predict(X, history) * self.level
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class ValueModel:
     """Factor that sets the total."""
     intervals: IntervalTable
 
-    def predict(self, X: Matrix, history: History | None = None) -> Vector:
+    def predict(self, X: Matrix) -> Vector:
         """CLV of each row, in the bundle's currency."""
-        return self.ensemble.predict(X, history) * self.level
+        return self.ensemble.predict(X) * self.level
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,27 @@ class Models:
         Raises FeatureMismatch when `X` has another number of columns than the contract.
         """
         X = self._checked(X)
+        if len(X) == 1:
+            row = X[0]
+            own = self._history_alone(row)
+            numbers = self._predicted(lambda model: model.predict_row(row, own), math.nan)
+            return Prediction(*np.array([numbers]).T)
         history = self._history(X)
         unknown = np.full(len(X), np.nan)
-        clv = self.value.predict(X, history) if self.value else unknown
-        low, high = self.value.intervals.apply(clv) if self.value else (unknown, unknown)
-        orders = self.orders.predict(X, history) if self.orders else unknown
-        return Prediction(self.churn.predict(X, history), orders, clv, low, high)
+        return Prediction(*self._predicted(lambda model: model.predict(X, history), unknown))
+
+    def _predicted(
+        self, ask: Callable[[Ensemble], Number], unknown: Number
+    ) -> tuple[Number, Number, Number, Number, Number]:
+        """What a `Prediction` holds, of what `ask` has of each ensemble."""
+        propensity = self.churn.calibration.apply(ask(self.churn.ensemble))
+        orders = clv = low = high = unknown
+        if self.orders:
+            orders = ask(self.orders.ensemble) * self.orders.level
+        if self.value:
+            clv = ask(self.value.ensemble) * self.value.level
+            low, high = self.value.intervals.apply(clv)
+        return propensity, orders, clv, low, high
 
     def contributions(self, X: Matrix) -> Matrix:
         """What each feature adds to the churn log odds before calibration, rows x features.
@@ -105,6 +121,17 @@ class Models:
     def _history(self, X: Matrix) -> History | None:
         """The rows' history of orders, read once for all forecasts; None where there are none."""
         return history_of(X, self.contract.names) if self.churn.ensemble.forecast else None
+
+    def _history_alone(self, row: Vector) -> History[float] | None:
+        """The same of one row."""
+        if not self.churn.ensemble.forecast:
+            return None
+        known = row.take(self._history_places).tolist()
+        return history_from(*[value if math.isfinite(value) else 0.0 for value in known])
+
+    @cached_property
+    def _history_places(self) -> npt.NDArray[np.intp]:
+        return np.array([self.contract.places[name] for name in INPUTS])
 
     def _checked(self, X: Matrix) -> Matrix:
         width = len(self.contract.columns)

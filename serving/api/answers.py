@@ -79,7 +79,9 @@ async def newer_scores(
 def with_origin(served: Served, rest: bytes, *, cutoff: bool = True) -> bytes:
     """JSON of the members of `origin`, then of those in `rest`, which is JSON already."""
     stale = cutoff and datetime.now(UTC) > served.stale_from
-    said = _said.setdefault(served, {})
+    said = _said.get(served)
+    if said is None:
+        said = _said[served] = {}
     if (cutoff, stale) not in said:
         said[cutoff, stale] = orjson.dumps(origin(served, cutoff=cutoff))[:-1] + b","
     return b"%b%b}" % (said[cutoff, stale], rest)

@@ -130,18 +130,18 @@ def predicted_again(served: Served, ids: Sequence[str], *, explain: bool) -> lis
     found = served.snapshot.find_many(ids)
     if not found:
         return [_unknown(customer_id) for customer_id in ids]
-    X = np.stack([customer.features for customer in found.values()])
+    rows = [customer.features for customer in found.values()]
+    X = np.concatenate(rows).reshape(len(rows), -1)
     about = served.snapshot.about
     scores = score_rows(served.bundle, list(found), X, about.cutoff, about.serving, explain=False)
-    ids_of = {name: nightly_score_id(about.snapshot_id, one.rank) for name, one in found.items()}
-    results = {
-        score.customer_id: orjson.dumps(score_record(score, ids_of[score.customer_id]))
-        for score in scores
-    }
-    if explain:
-        for customer_id, result in results.items():
-            _, key, reasons = found[customer_id].score.partition(_REASONS)
-            results[customer_id] = result.partition(_REASONS)[0] + key + reasons
+    results: dict[str, bytes] = {}
+    for score, customer in zip(scores, found.values(), strict=True):
+        record = score_record(score, nightly_score_id(about.snapshot_id, customer.rank))
+        result = orjson.dumps(record)
+        if explain:
+            _, key, reasons = customer.score.partition(_REASONS)
+            result = result.partition(_REASONS)[0] + key + reasons
+        results[score.customer_id] = result
     return [results.get(customer_id) or _unknown(customer_id) for customer_id in ids]
 
 

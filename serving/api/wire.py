@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http import auto
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from serving.api.guard import WHOLE
 from serving.api.problems import Problem, problem_response
 from serving.api.request_ids import HEADER, new_request_id
 
@@ -45,6 +46,11 @@ class BoundedHttp(HttpToolsProtocol):
         """Its head is there."""
         self._in_head = False
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request's body is there whole, so that nobody need watch how long it takes."""
+        super().on_message_complete()
+        self.scope[WHOLE] = True  # type: ignore[typeddict-unknown-key]
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Refuse what is no HTTP; where an answer has begun already, only end the connection."""

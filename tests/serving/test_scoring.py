@@ -9,14 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.config import ServingConfig
-from serving.scoring import SCORE_COLUMNS, risk_tiers, score_rows, write_scores
+from serving.scoring import SCORE_COLUMNS, risk_tier, score_rows, write_scores
 from tests.serving.scored_company import CUTOFF, Company, score_company
 
 
 def test_a_propensity_at_a_limit_belongs_to_the_tier_above() -> None:
     serving = ServingConfig(high_risk=0.6, medium_risk=0.3)
-    propensity = np.array([0.61, 0.6, 0.59, 0.3, 0.29])
-    assert risk_tiers(propensity, serving) == ["high", "high", "medium", "medium", "low"]
+    tiers = [risk_tier(propensity, serving) for propensity in (0.61, 0.6, 0.59, 0.3, 0.29)]
+    assert tiers == ["high", "high", "medium", "medium", "low"]
 
 
 def test_value_at_risk_is_propensity_times_clv(company: Company) -> None:

@@ -9,7 +9,7 @@ BG/NBD, x + 1 times in MBG/NBD.
 
 import functools
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,9 @@ from scipy.special import betaln, expit, gammaln, psi
 
 from training.btyd.history import History, Vector
 from training.btyd.likelihood import Objective, distinct, maximise, require_repeaters
+from training.one_or_many import Number, choose
 
 Kind = Literal["bg_nbd", "mbg_nbd"]
-Number = TypeVar("Number", float, Vector)
 
 _STARTS = ((0.5, 0.3, 0.8, 2.5), (1.0, 1.0, 1.0, 1.0), (2.0, 0.1, 0.1, 2.0))
 _NODES = 48
@@ -65,11 +65,12 @@ class BetaGeometricNbd(BaseModel):
         )
         return np.asarray(alive + np.logaddexp(0, self._log_odds_dead(history)))
 
-    def probability_alive(self, history: History) -> Vector:
+    def probability_alive(self, history: History[Number]) -> Number:
         """Chance that the last order was not the last for good; never a churn score by itself."""
-        return np.asarray(expit(-self._log_odds_dead(history)))
+        alive: Number = expit(-self._log_odds_dead(history))
+        return alive
 
-    def probability_no_order(self, history: History, horizon: float) -> Vector:
+    def probability_no_order(self, history: History[Number], horizon: float) -> Number:
         """Chance of no order within `horizon` after T.
 
         The likelihood of the same orders seen until T + horizon over that until T. For the dead
@@ -77,10 +78,10 @@ class BetaGeometricNbd(BaseModel):
         """
         alive = self.probability_alive(history)
         r, T = self.r + history.frequency, self.alpha + history.T
-        silent = -r * np.log1p(horizon / T)
-        return np.asarray(1 + alive * np.expm1(silent))
+        silent: Number = 1 + alive * np.expm1(-r * np.log1p(horizon / T))
+        return silent
 
-    def expected_orders(self, history: History, horizon: float) -> Vector:
+    def expected_orders(self, history: History[Number], horizon: float) -> Number:
         """Expected order days within `horizon` after T (FHL 2005, eq. 10).
 
         Given rate and chance p, a living customer places (1 - exp(-rate p horizon)) / p orders.
@@ -88,17 +89,26 @@ class BetaGeometricNbd(BaseModel):
         the paper's 2F1 it holds at a = 1 and for large x; relative error is below 1e-6 while
         x horizon / T is below 5,000, which order days can only pass over years.
         """
-        chances, level = _levels(_chances(self.kind, history.frequency))
-        rules = [beta_quadrature(self.a, self.b + chance) for chance in chances.tolist()]
+        chances = _chances(self.kind, history.frequency)
+        r, z = self.r + history.frequency, horizon / (self.alpha + history.T)
+        living: Any
+        if isinstance(chances, float):
+            living = float(_placed(*_orders_rule(self.a, self.b + chances), r, z))
+        else:
+            living = self._placed_by_many(chances, r, z)
+        expected: Number = self.probability_alive(history) * living
+        return expected
+
+    def _placed_by_many(self, chances: Vector, r: Vector, z: Vector) -> Vector:
+        """`_placed` of each customer."""
+        different, level = np.unique(chances, return_inverse=True)
+        rules = [_orders_rule(self.a, self.b + chance) for chance in different.tolist()]
         nodes, weights = np.array(rules).reshape(-1, 2, _NODES).swapaxes(0, 1)
-        expected = np.empty(len(history))
-        for rows in _blocks(len(history)):
-            p = nodes[level[rows]]
-            r = (self.r + history.frequency[rows])[:, None]
-            z = (horizon / (self.alpha + history.T[rows]))[:, None]
-            placed = -np.expm1(-r * np.log1p(p * z)) / p
-            expected[rows] = (weights[level[rows]] * placed).sum(axis=1)
-        return np.asarray(self.probability_alive(history) * expected)
+        placed = np.empty(len(chances))
+        for rows in _blocks(len(chances)):
+            some = level[rows]
+            placed[rows] = _placed(nodes[some], weights[some], r[rows, None], z[rows, None])
+        return placed
 
     def draw_orders(
         self, rng: np.random.Generator, living: int, x: float, T: float, horizon: float
@@ -114,13 +124,11 @@ class BetaGeometricNbd(BaseModel):
         placed = np.minimum(rng.poisson(rate * horizon), rng.geometric(chance))
         return placed.astype(np.float64)
 
-    def _log_odds_dead(self, history: History) -> Vector:
-        return _log_odds_dead(
-            (self.r, self.alpha, self.a, self.b),
-            history.frequency,
-            _chances(self.kind, history.frequency),
-            np.log((self.alpha + history.T) / (self.alpha + history.recency)),
-        )
+    def _log_odds_dead(self, history: History[Number]) -> Number:
+        x = history.frequency
+        stretch: Number = np.log((self.alpha + history.T) / (self.alpha + history.recency))
+        parameters = (self.r, self.alpha, self.a, self.b)
+        return _log_odds_dead(parameters, x, _chances(self.kind, x), stretch)
 
 
 def _chances(kind: Kind, frequency: Number) -> Number:
@@ -128,24 +136,27 @@ def _chances(kind: Kind, frequency: Number) -> Number:
     return frequency + 1 if kind == "mbg_nbd" else frequency
 
 
-def _levels(chances: Vector) -> tuple[Vector, npt.NDArray[np.intp]]:
-    """The different chances, and the place of each customer's among them."""
-    if len(chances) == 1:
-        return chances, np.zeros(1, dtype=np.intp)
-    return np.unique(chances, return_inverse=True)
+def _placed(nodes: Vector, weights: Vector, r: Vector | float, z: Vector | float) -> Vector:
+    """Order days placed by the living, the mean over the chance p (the last axis).
+
+    `nodes` and `weights` are an `_orders_rule`, `z` is the horizon over alpha + T, `r` that of
+    the rate's gamma.
+    """
+    placed: Vector = np.vecdot(np.expm1(-r * np.log1p(nodes * z)), weights)
+    return placed
 
 
 def _log_odds_dead(
-    parameters: tuple[float, float, float, float], x: Vector, chances: Vector, stretch: Vector
-) -> Vector:
+    parameters: tuple[float, float, float, float], x: Number, chances: Number, stretch: Number
+) -> Number:
     """Log odds that the last order was the last; -inf where there was no chance to drop out.
 
     `stretch` is ln((alpha + T) / (alpha + t_x)).
     """
     r, _, a, b = parameters
     could = chances > 0
-    odds = np.log(a / np.where(could, b + chances - 1, 1)) + (r + x) * stretch
-    return np.where(could, odds, -np.inf)
+    odds: Number = np.log(a / choose(could, b + chances - 1, 1.0)) + (r + x) * stretch
+    return choose(could, odds, -np.inf)
 
 
 class _Rows(NamedTuple):
@@ -211,11 +222,19 @@ def _slope(rows: _Rows, logs: Vector) -> Vector:
 
 
 @functools.lru_cache(maxsize=4096)
+def _orders_rule(a: float, b: float) -> tuple[Vector, Vector]:
+    """The chances p of `beta_quadrature`, and their weights over -p.
+
+    Kept, as customers share few numbers of orders and one request holds a single one.
+    """
+    nodes, weights = beta_quadrature(a, b)
+    return nodes, -weights / nodes
+
+
 def beta_quadrature(a: float, b: float) -> tuple[Vector, Vector]:
     """Nodes and weights of the mean of a function of beta(a, b): 48 of each.
 
-    Gauss-Jacobi by the eigenvalues of the recurrence matrix (Golub and Welsch 1969). Kept, as
-    customers share few numbers of orders and one request holds a single one.
+    Gauss-Jacobi by the eigenvalues of the recurrence matrix (Golub and Welsch 1969).
     """
     k = np.arange(1, _NODES)
     total = a + b - 2

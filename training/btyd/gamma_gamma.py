@@ -3,7 +3,7 @@
 Fader and Hardie (2013), The Gamma-Gamma Model of Monetary Value (brucehardie.com/notes/025).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from scipy.special import gammaln, psi
 
 from training.btyd.history import History, Vector
 from training.btyd.likelihood import FEWEST_CUSTOMERS, CannotFit, Objective, maximise
+from training.one_or_many import Number, choose
 
 _STARTS = ((2.0, 2.0, 1.0), (6.0, 3.0, 0.5), (0.5, 1.0, 4.0))
 
@@ -67,18 +68,19 @@ class GammaGamma(BaseModel):
         )
         return found
 
-    def posterior(self, history: History) -> tuple[Vector, Vector]:
+    def posterior(self, history: History[Number]) -> tuple[Number, Number]:
         """Shape and rate of the gamma that nu follows given the known values (eq. 4)."""
-        n = np.where(_known(history), history.orders, 0)
+        n = choose(_known(history), history.orders, 0.0)
         return self.p * n + self.q, self.gamma + n * history.mean_value
 
-    def expected_value(self, history: History) -> Vector:
+    def expected_value(self, history: History[Number]) -> Number:
         """Expected value of one order of each customer (eq. 5); all's mean where not known."""
         shape, rate = self.posterior(history)
-        return np.asarray(self.p * rate / (shape - 1))
+        return self.p * rate / (shape - 1)
 
 
-def _known(history: History) -> npt.NDArray[np.bool_]:
+def _known(history: History[Number]) -> Any:
+    """Whether the customer's mean value is known."""
     return (history.orders > 0) & (history.mean_value > 0)
 
 

@@ -1,10 +1,13 @@
 """What the models know of each customer at a cutoff: how often, how lately, how long, how much."""
 
-from dataclasses import dataclass
-from typing import Any
+import math
+from dataclasses import dataclass, fields
+from typing import Any, Generic
 
 import numpy as np
 import numpy.typing as npt
+
+from training.one_or_many import Number
 
 Vector = npt.NDArray[np.float64]
 
@@ -14,61 +17,66 @@ class HistoryError(ValueError):
 
 
 @dataclass(frozen=True)
-class History:
-    """One row a customer with at least one order day; times in one unit, the day unless said."""
+class History(Generic[Number]):
+    """One row a customer with at least one order day; times in one unit, the day unless said.
 
-    frequency: Vector
+    Arrays of as many customers, or floats for one; what is asked of it comes back alike.
+    """
+
+    frequency: Number
     """Order days after the first one (x)."""
-    recency: Vector
+    recency: Number
     """First to last order day (t_x); 0 where `frequency` is 0."""
-    T: Vector
+    T: Number
     """First order day to the last day before the cutoff: the time in which to order again."""
-    orders: Vector
+    orders: Number
     """Order days that `mean_value` is the mean of."""
-    mean_value: Vector
+    mean_value: Number
     """Mean value of an order day, in one currency; 0 or less counts as unknown."""
 
     def __post_init__(self) -> None:
-        names = ("frequency", "recency", "T", "orders", "mean_value")
-        for name in names:
-            values = np.atleast_1d(np.asarray(getattr(self, name), dtype=np.float64))
-            object.__setattr__(self, name, values)
-        shapes = {name: getattr(self, name).shape for name in names}
-        if len(set(shapes.values())) > 1 or self.frequency.ndim != 1:
-            raise HistoryError(f"one value a customer is needed in each array, got {shapes}")
-        finite = np.isfinite(self.frequency + self.T + self.orders + self.mean_value)
+        if not isinstance(self.frequency, float):
+            self._make_arrays()
+        finite = abs(self.frequency + self.T + self.orders + self.mean_value) < math.inf
         possible = (self.recency >= 0) & (self.recency <= self.T)
         possible &= (self.recency == 0) | (self.frequency > 0)
-        if not (finite & possible & (self.frequency >= 0) & (self.orders >= 0)).all():
+        good = finite & possible & (self.frequency >= 0) & (self.orders >= 0)
+        if not (good.all() if isinstance(good, np.ndarray) else good):
             self._refuse_first(possible)
 
-    def _refuse_first(self, possible: npt.NDArray[np.bool_]) -> None:
-        for name in ("frequency", "recency", "T", "orders", "mean_value"):
+    def _make_arrays(self) -> None:
+        for name in _COLUMNS:
+            values = np.atleast_1d(np.asarray(getattr(self, name), dtype=np.float64))
+            object.__setattr__(self, name, values)
+        shapes = {name: getattr(self, name).shape for name in _COLUMNS}
+        if len(set(shapes.values())) > 1 or len(shapes["frequency"]) != 1:
+            raise HistoryError(f"one value a customer is needed in each array, got {shapes}")
+
+    def _refuse_first(self, possible: Any) -> None:
+        for name in _COLUMNS:
             _refuse(name, getattr(self, name), np.isfinite(getattr(self, name)))
         _refuse("frequency", self.frequency, self.frequency >= 0)
         _refuse("orders", self.orders, self.orders >= 0)
         _refuse("recency", self.recency, possible)
 
     def __len__(self) -> int:
-        return len(self.frequency)
+        return np.size(self.frequency)
 
-    def rows(self, mask: Any) -> "History":
+    def rows(self: "History", mask: Any) -> "History":
         """The customers that `mask` (booleans, positions or a slice) picks, in its order."""
-        return History(
-            self.frequency[mask],
-            self.recency[mask],
-            self.T[mask],
-            self.orders[mask],
-            self.mean_value[mask],
-        )
+        return History(*(getattr(self, name)[mask] for name in _COLUMNS))
 
 
-def _refuse(name: str, values: Vector, good: npt.NDArray[np.bool_]) -> None:
-    if good.all():
+_COLUMNS = tuple(field.name for field in fields(History))
+
+
+def _refuse(name: str, values: Any, good: Any) -> None:
+    if np.all(good):
         return
     place = int(np.argmin(good))
+    found = np.atleast_1d(values)[place]
     raise HistoryError(
-        f"{name} of customer {place} (counted from 0) is {values[place]:g}; a history has finite "
+        f"{name} of customer {place} (counted from 0) is {found:g}; a history has finite "
         "numbers, frequency >= 0, 0 <= recency <= T, and recency 0 after a single order"
     )
 

@@ -13,6 +13,7 @@ from scipy.special import expit, exprel, gammaln
 
 from training.btyd.history import History, Vector
 from training.btyd.likelihood import Objective, distinct, maximise, require_repeaters
+from training.one_or_many import Number, choose
 
 _STARTS = ((0.5, 0.3, 0.5, 0.3), (1.0, 1.0, 1.0, 1.0))
 # Times beyond this many mean T change nothing but the levels of the continued fraction.
@@ -61,12 +62,13 @@ class ParetoNbd(BaseModel):
         alive, dead = self._log_parts(history)
         return np.asarray(constant + np.logaddexp(alive, dead))
 
-    def probability_alive(self, history: History) -> Vector:
+    def probability_alive(self, history: History[Number]) -> Number:
         """Chance that the customer has not left by T; never a churn score by itself."""
-        alive, dead = self._log_parts(history)
-        return np.asarray(expit(alive - dead))
+        parts = self._log_parts(history)
+        alive: Number = expit(parts[0] - parts[1])
+        return alive
 
-    def probability_no_order(self, history: History, horizon: float) -> Vector:
+    def probability_no_order(self, history: History[Number], horizon: float) -> Number:
         """Chance of no order within `horizon` after T.
 
         The likelihood of the same orders seen until T + horizon over that until T.
@@ -79,14 +81,16 @@ class ParetoNbd(BaseModel):
             history.mean_value,
         )
         seen = np.logaddexp(*self._log_parts(history))
-        return np.asarray(np.exp(np.logaddexp(*self._log_parts(longer)) - seen))
+        silent: Number = np.exp(np.logaddexp(*self._log_parts(longer)) - seen)
+        return silent
 
-    def expected_orders(self, history: History, horizon: float) -> Vector:
+    def expected_orders(self, history: History[Number], horizon: float) -> Number:
         """Expected order days within `horizon` after T (note 009, eq. 41), at s = 1 as well."""
         stretch = np.log1p(horizon / (self.beta + history.T))
         time = (self.beta + history.T) * stretch * exprel((1 - self.s) * stretch)
         rate = (self.r + history.frequency) / (self.alpha + history.T)
-        return np.asarray(rate * time * self.probability_alive(history))
+        expected: Number = rate * time * self.probability_alive(history)
+        return expected
 
     def draw_orders(
         self, rng: np.random.Generator, living: int, x: float, T: float, horizon: float
@@ -101,7 +105,7 @@ class ParetoNbd(BaseModel):
         stays = np.minimum(rng.exponential(size=living) / leaving, horizon)
         return rng.poisson(rate * stays).astype(np.float64)
 
-    def _log_parts(self, history: History) -> tuple[Vector, Vector]:
+    def _log_parts(self, history: History[Number]) -> tuple[Number, Number]:
         return _log_parts(
             (self.r, self.alpha, self.s, self.beta),
             history.frequency,
@@ -111,23 +115,23 @@ class ParetoNbd(BaseModel):
 
 
 def _log_parts(
-    parameters: tuple[float, float, float, float], x: Vector, recency: Vector, T: Vector
-) -> tuple[Vector, Vector]:
+    parameters: tuple[float, float, float, float], x: Number, recency: Number, T: Number
+) -> tuple[Number, Number]:
     """Logs of the likelihood's two terms but for their common factor: alive at T, and left before.
 
     The second is the integral of s (alpha + t)^-(r + x) (beta + t)^-(s + 1) over t from recency
     to T, a difference of two antiderivatives.
     """
     r, alpha, s, beta = parameters
-    alive = -(r + x) * np.log(alpha + T) - s * np.log(beta + T)
+    alive: Number = -(r + x) * np.log(alpha + T) - s * np.log(beta + T)
     later = _log_tail(parameters, x, recency)
     gap = np.minimum(_log_tail(parameters, x, T) - later, 0)
     with np.errstate(divide="ignore"):
-        dead = later + np.log(-np.expm1(gap))
-    return alive, np.asarray(np.where(recency < T, dead, -np.inf))
+        dead: Number = later + np.log(-np.expm1(gap))
+    return alive, choose(recency < T, dead, -np.inf)
 
 
-def _log_tail(parameters: tuple[float, float, float, float], x: Vector, since: Vector) -> Vector:
+def _log_tail(parameters: tuple[float, float, float, float], x: Number, since: Number) -> Number:
     """Log of the integral from `since` on for ever (the terms of A0 in note 009, eq. 17 and 18).
 
     Euler's transformation takes the power out of the paper's 2F1 that overflows for large x.
@@ -137,15 +141,16 @@ def _log_tail(parameters: tuple[float, float, float, float], x: Vector, since: V
     low, high = min(alpha, beta), max(alpha, beta)
     # The exponent left on `high`, the larger of the two times.
     rest = s + 1 if alpha <= beta else r + x
-    return np.asarray(
+    tail: Number = (
         np.log(s / total)
         + (rest - total) * np.log(low + since)
         - rest * np.log(high + since)
         + np.log(gauss_fraction(rest, total, (high - low) / (high + since)))
     )
+    return tail
 
 
-def gauss_fraction(q: Vector | float, k: Vector, z: Vector) -> Vector:
+def gauss_fraction(q: Vector | float, k: Vector | float, z: Vector | float) -> Vector:
     """2F1(1, q; k + 1; z) for 0 <= z < 1 and q <= k + 1, by Gauss's continued fraction.
 
     DLMF 15.7.1. Exact to the last digits up to z = 0.9999, where the two times differ ten

@@ -9,8 +9,9 @@ import numpy as np
 from features.feature_contract import FeatureContract, Matrix
 from training.btyd.history import History
 from training.families.forecast import Forecast, history_of
-from training.families.glm import Objective, Vector
+from training.families.glm import Objective
 from training.families.members import Member
+from training.one_or_many import Number, Vector, bounded
 
 _FARTHEST = 30.0
 
@@ -37,12 +38,26 @@ class Ensemble:
         """
         if not len(X):
             return np.empty(0)
-        learned, asked = self._offsets(X, history)
-        total = np.zeros(len(X))
+        none = np.zeros(len(X))
+        if self.forecast is None:
+            return self._mean(X, none, none, none)
+        if history is None:
+            history = history_of(X, self._names)
+        return self._mean(X, none, *self.forecast.offsets_of(history))
+
+    def predict_row(self, row: Vector, history: History[float] | None) -> float:
+        """The same for one row of features alone, to the last bit; it must have its history."""
+        if self.forecast is None or history is None:
+            return self._mean(row, 0.0, 0.0, 0.0)
+        return self._mean(row, 0.0, *self.forecast.offsets_of(history))
+
+    def _mean(self, X: Matrix, none: Number, learned: Number, asked: Number) -> Number:
+        """The members' mean; `learned` and `asked` are the offsets, `none` is 0 for each row."""
+        total, stretch = none, asked - learned
         for family, member in self.members.items():
-            score = member.raw(X, learned) + (asked - learned)
+            score = member.raw(X, learned) + stretch
             if self.objective != "binary":
-                score = np.exp(np.minimum(score, _FARTHEST))
+                score = np.exp(bounded(score, -np.inf, _FARTHEST))
             total = total + self.weights[family] * score
         return total * self.unit
 
@@ -59,11 +74,6 @@ class Ensemble:
             own = member.contributions(X, learned) + stretch
             added = added + self.weights[family] * own
         return added
-
-    def _offsets(self, X: Matrix, history: History | None) -> tuple[Vector, Vector]:
-        if self.forecast is None:
-            return np.zeros(len(X)), np.zeros(len(X))
-        return self.forecast.offsets_of(history_of(X, self._names) if history is None else history)
 
     @cached_property
     def _names(self) -> list[str]:

@@ -10,6 +10,7 @@ from features.feature_contract import Matrix
 from training.btyd.composite import Btyd
 from training.btyd.history import History
 from training.families.glm import Objective, Vector
+from training.one_or_many import Number, bounded
 
 INPUTS = ("orders_frequency", "orders_recency", "orders_T", "orders_value_mean")
 """The features that hold a customer's history: x, t_x, T and the mean value of an order day."""
@@ -41,7 +42,7 @@ class Forecast(BaseModel):
         """Log odds or log mean of each row over the learned and over the wanted horizon."""
         return self.offsets_of(history_of(X, names))
 
-    def offsets_of(self, history: History) -> tuple[Vector, Vector]:
+    def offsets_of(self, history: History[Number]) -> tuple[Number, Number]:
         """The same of histories that are read already."""
         learned = self._link(history, self.learned_days)
         if self.learned_days == self.horizon_days:
@@ -79,16 +80,19 @@ class Forecast(BaseModel):
         one = np.ones(len(T))
         return self._link(History(frequency, recency, T, one, one), days)
 
-    def _link(self, history: History, days: int) -> Vector:
+    def _link(self, history: History[Number], days: int) -> Number:
+        link: Number
         if self.objective == "binary":
-            silent = self.btyd.orders.probability_no_order(history, days)
-            silent = np.minimum(np.maximum(silent, _SURE), 1.0 - _SURE)
-            return np.asarray(np.log(silent) - np.log1p(-silent))
-        orders = np.maximum(self.btyd.orders.expected_orders(history, days), _LEAST_ORDERS)
-        if self.objective == "poisson":
-            return np.asarray(np.log(orders))
-        spend = orders * self.btyd.value.expected_value(history) / self.unit
-        return np.asarray(np.log(np.maximum(spend, _LEAST_SHARE)))
+            silent: Number = self.btyd.orders.probability_no_order(history, days)
+            silent = bounded(silent, _SURE, 1.0 - _SURE)
+            link = np.log(silent) - np.log1p(-silent)
+            return link
+        mean = bounded(self.btyd.orders.expected_orders(history, days), _LEAST_ORDERS)
+        if self.objective == "tweedie":
+            spend = mean * self.btyd.value.expected_value(history) / self.unit
+            mean = bounded(spend, _LEAST_SHARE)
+        link = np.log(mean)
+        return link
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,14 @@ def history_of(X: Matrix, names: Sequence[str]) -> History:
     days since the first order.
     """
     known = X[:, [names.index(name) for name in INPUTS]].T
-    frequency, recency, since_first, mean_value = np.where(np.isfinite(known), known, 0.0)
-    T = np.maximum(since_first - 1.0, recency)
+    return history_from(*np.where(np.isfinite(known), known, 0.0))
+
+
+def history_from(
+    frequency: Number, recency: Number, since_first: Number, mean_value: Number
+) -> History[Number]:
+    """The history of what INPUTS are, where they are known; else 0."""
+    T = bounded(since_first - 1.0, recency)
     return History(frequency, recency, T, frequency + 1.0, mean_value)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from features.feature_contract import FeatureContract, Matrix
 from training.calibration import shift_to_mean, sigmoid
+from training.one_or_many import Number, bounded
 
 Vector = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -58,32 +59,39 @@ class Glm(BaseModel):
             raise ValueError(f"{len(self.names)} names need as many numbers each, got {lengths}")
         return self
 
-    def raw(self, X: Matrix, places: Places, offset: Vector) -> Vector:
+    def raw(self, X: Matrix, places: Places, offset: Number) -> Number:
         """Score of each row on the link scale, its offset in it.
 
-        `places` are the columns of `X` that hold `names`.
+        `places` are the columns of `X` that hold `names`. With a float for `offset`, `X` is a row.
         """
         start = self.intercept + self.offset_weight * offset
-        terms = np.concatenate((start[:, None], self._terms(X, places)), axis=1)
-        # Summed term by term: a row alone and in a batch must agree to the last bit.
-        return np.asarray(np.add.accumulate(terms, axis=1)[:, -1])
+        if not self.names:
+            return start
+        standard, coefficients = self._standard(X, places)
+        # Not a matrix product: a row alone and in a batch must agree to the last bit.
+        score: Number = start + np.vecdot(standard, coefficients)
+        return score
 
     def contributions(self, X: Matrix, places: Places) -> Matrix:
         """What each feature adds to the score against its mean, rows x columns of `X`."""
         added = np.zeros(X.shape)
-        for place, term in zip(places, self._terms(X, places).T, strict=True):
+        standard, coefficients = self._standard(X, places)
+        for place, term in zip(places, (standard * coefficients).T, strict=True):
             added[:, place] += term
         return added
 
-    def _terms(self, X: Matrix, places: Places) -> Matrix:
-        codes, centre, spread, coefficients = self._arrays
-        values = _values(X, places, codes)
-        return np.asarray(_standardised(values, centre, spread) * coefficients)
+    def _standard(self, X: Matrix, places: Places) -> tuple[Matrix, Vector]:
+        """The terms standardised, and the coefficient of each."""
+        codes, named, centre, divisor, coefficients = self._arrays
+        values = _values(X.take(places, axis=-1), codes, named)
+        return _standardised(values, centre, divisor), coefficients
 
     @cached_property
-    def _arrays(self) -> tuple[npt.NDArray[np.int64], Vector, Vector, Vector]:
+    def _arrays(self) -> tuple[Places, Places, Vector, Vector, Vector]:
+        """What `_values` and `_standardised` take, then the coefficients."""
         codes = np.array(self.codes, dtype=np.int64)
-        return codes, np.array(self.centre), np.array(self.spread), np.array(self.coefficients)
+        divisor = _divisor(np.array(self.spread))
+        return codes, _named(codes), np.array(self.centre), divisor, np.array(self.coefficients)
 
 
 def fit_glm(
@@ -105,9 +113,10 @@ def fit_glm(
     mean, _ = _moments_of_target(objective, start + _level(objective, start, target))
     some = slice(None, None, -(-len(target) // _SCREENED_ROWS))
     places, codes = _candidates(X[some], contract, () if offset is None else _IN_THE_OFFSET)
-    sample = _values(X[some], places, codes)
+    sample = _values(X[some].take(places, axis=-1), codes, _named(codes))
     centre, spread = _moments(sample)
-    chosen = _screened(_standardised(sample, centre, spread), (target - mean)[some], spread)
+    standard = _standardised(sample, centre, _divisor(spread))
+    chosen = _screened(standard, (target - mean)[some], spread)
     centre, spread, places, codes = centre[chosen], spread[chosen], places[chosen], codes[chosen]
     solved = _solve(_design(X, places, codes, centre, spread, offset), target, objective, start)
     slope = 0.0 if offset is None else float(solved[-1])
@@ -137,11 +146,20 @@ def _candidates(
     return places, codes
 
 
-def _values(X: Matrix, places: Places, codes: Places) -> Matrix:
-    """Each term before it is standardised, rows x terms; NaN where the feature is missing."""
-    raw = X[:, places]
-    values, named = _logs(raw), codes != _NUMBER
-    values[:, named] = np.where(np.isnan(raw[:, named]), np.nan, raw[:, named] == codes[named])
+def _named(codes: Places) -> Places:
+    """The places of the terms that are values of categories."""
+    return np.flatnonzero(codes != _NUMBER)
+
+
+def _values(raw: Matrix, codes: Places, named: Places) -> Matrix:
+    """Each term before it is standardised, of one row or rows x terms; NaN where it is missing.
+
+    `raw` are the features of the terms, `named` is `_named(codes)`.
+    """
+    values = np.copysign(np.log1p(np.abs(raw)), raw)
+    if len(named):
+        own = raw[..., named]
+        values[..., named] = np.where(np.isnan(own), np.nan, own == codes[named])
     return values
 
 
@@ -154,12 +172,13 @@ def _design(
     offset: Vector | None,
 ) -> Matrix:
     """Rows x (1, terms, deviation of the offset where there is one)."""
-    width = 1 + len(places)
+    width, named, divisor = 1 + len(places), _named(codes), _divisor(spread)
     design = np.ones((len(X), width if offset is None else width + 1), order="F")
     # In blocks: logarithms of all rows at once would take several times as much.
     for first in range(0, len(X), _ROWS_AT_ONCE):
         rows = slice(first, first + _ROWS_AT_ONCE)
-        design[rows, 1:width] = _standardised(_values(X[rows], places, codes), centre, spread)
+        values = _values(X[rows].take(places, axis=-1), codes, named)
+        design[rows, 1:width] = _standardised(values, centre, divisor)
     if offset is not None:
         design[:, -1] = offset - offset.mean()
     return design
@@ -249,13 +268,13 @@ def _moments(logs: Matrix) -> tuple[Vector, Vector]:
     return centre, np.where(spread > 1e-9, spread, 0.0)
 
 
-def _standardised(logs: Matrix, centre: Vector, spread: Vector) -> Matrix:
+def _divisor(spread: Vector) -> Vector:
+    """What deviations are divided by: what does not vary does not count."""
+    return np.where(spread > 0, spread, np.inf)
+
+
+def _standardised(values: Matrix, centre: Vector, divisor: Vector) -> Matrix:
     """Deviations from the mean, 0 where there is a gap or nothing varies."""
-    varies = spread > 0
-    scaled = (logs - centre) / np.where(varies, spread, 1.0)
-    scaled = np.minimum(np.maximum(scaled, -_FARTHEST), _FARTHEST)
-    return np.asarray(np.where(np.isfinite(scaled) & varies, scaled, 0.0))
-
-
-def _logs(values: Matrix) -> Matrix:
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
+    scaled = bounded((values - centre) / divisor, -_FARTHEST, _FARTHEST)
+    scaled[np.isnan(scaled)] = 0.0
+    return scaled

@@ -8,21 +8,25 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import lightgbm as lgb
 import numpy as np
 
 from features.feature_contract import FeatureContract, Matrix
-from training.families.glm import Glm, Places, Vector
+from training.families.glm import Glm, Places
 from training.families.one_row import OneRow
+from training.one_or_many import Number
 
 
 class Member(Protocol):
     """One fitted model of an ensemble; all scores are on the link scale of the objective."""
 
-    def raw(self, X: Matrix, offset: Vector) -> Vector:
-        """Score of each row, whose BTYD forecast is `offset` (zeros where there is none)."""
+    def raw(self, X: Matrix, offset: Number) -> Number:
+        """Score of each row, whose BTYD forecast is `offset` (zeros where there is none).
+
+        With a float for `offset`, `X` is a row alone, not a matrix; its score has the same bits.
+        """
         ...
 
     def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
@@ -44,13 +48,15 @@ class Trees:
     booster: lgb.Booster
     on_forecast: bool
 
-    def raw(self, X: Matrix, offset: Vector) -> Vector:
+    def raw(self, X: Matrix, offset: Number) -> Number:
         """The booster's log odds or log mean of each row."""
-        if len(X) == 1:
-            score = np.array([self._one_row.raw(X)])
+        score: Any
+        if isinstance(offset, float):
+            score = self._one_row.raw(X)
         else:
             score = np.asarray(self.booster.predict(X, raw_score=True, num_threads=1))
-        return score + offset if self.on_forecast else score
+        whole: Number = score + offset if self.on_forecast else score
+        return whole
 
     def contributions(self, X: Matrix, explained: Matrix) -> Matrix:
         """Exact SHAP values of the trees (Lundberg et al. 2020)."""
@@ -74,7 +80,7 @@ class Linear:
     glm: Glm
     contract: FeatureContract
 
-    def raw(self, X: Matrix, offset: Vector) -> Vector:
+    def raw(self, X: Matrix, offset: Number) -> Number:
         """The linear score of each row."""
         return self.glm.raw(X, self._places, offset)
 
@@ -97,7 +103,7 @@ class Linear:
 class ForecastAlone:
     """The BTYD forecast itself; its parameters are the ensemble's."""
 
-    def raw(self, X: Matrix, offset: Vector) -> Vector:  # noqa: ARG002
+    def raw(self, X: Matrix, offset: Number) -> Number:  # noqa: ARG002
         """The forecast."""
         return offset
 

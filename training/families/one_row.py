@@ -5,9 +5,10 @@ import threading
 import weakref
 
 import lightgbm as lgb
+import numpy as np
 from lightgbm.basic import _LIB, _safe_call
 
-from features.feature_contract import Matrix
+from training.one_or_many import Vector
 
 _RAW_SCORE = 1
 _FLOAT64 = 1
@@ -23,6 +24,15 @@ class OneRow:
         self._booster = booster  # must outlive the configuration, which points into it
         self._configured = ctypes.c_void_p()
         self._lock = threading.Lock()
+        # Made once: to make them for each row would take as long as forty trees.
+        self._row, self._score = np.empty(booster.num_feature()), ctypes.c_double()
+        self._length = ctypes.c_int64()
+        self._places = (
+            self._configured,
+            ctypes.c_void_p(self._row.ctypes.data),
+            ctypes.byref(self._length),
+            ctypes.byref(self._score),
+        )
         _safe_call(
             _LIB.LGBM_BoosterPredictForMatSingleRowFastInit(
                 booster._handle,
@@ -37,16 +47,9 @@ class OneRow:
         )
         weakref.finalize(self, _LIB.LGBM_FastConfigFree, self._configured)
 
-    def raw(self, row: Matrix) -> float:
-        """The raw score of one contiguous row of 64-bit floats."""
-        score, length = ctypes.c_double(), ctypes.c_int64()
+    def raw(self, row: Vector) -> float:
+        """The raw score of one row of features."""
         with self._lock:
-            _safe_call(
-                _LIB.LGBM_BoosterPredictForMatSingleRowFast(
-                    self._configured,
-                    ctypes.c_void_p(row.ctypes.data),
-                    ctypes.byref(length),
-                    ctypes.byref(score),
-                )
-            )
-        return score.value
+            self._row[:] = row
+            _safe_call(_LIB.LGBM_BoosterPredictForMatSingleRowFast(*self._places))
+            return self._score.value

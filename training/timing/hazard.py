@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from features.feature_contract import FeatureContract, Matrix
 from features.windows import local_day
+from training.one_or_many import Number, bounded
 
 Vector = npt.NDArray[np.float64]
 Days = npt.NDArray[np.int64]
@@ -69,25 +70,28 @@ class Hazard(BaseModel):
         Where churn is silence it falls with the days, where churn is an end it rises; at the
         horizon it is the propensity.
         """
-        ratio, edges = self._ratio(propensity, X, contract), self.edges
+        edges, summed = self.edges, self._summed(propensity, X, contract)
+        ratio = summed / summed[:, _at_horizon(self.horizon_days), None]
         asked = np.column_stack([_between(edges, ratio, float(day)) for day in days])
         no_event = self.no_event(propensity)[:, None] ** asked
         return no_event if self.event == "return" else 1.0 - no_event
 
-    def act_by(self, propensity: Vector, X: Matrix, contract: FeatureContract) -> Days:
+    def act_by(self, propensity: Number, X: Matrix, contract: FeatureContract) -> Number:
         """Whole days from the cutoff by which to act, from 0 to less than the horizon.
 
+        With a float for `propensity`, `X` is a row alone.
         The day on which ACT_BY_SHARE of the event's chance within the horizon has passed, and
         no later than the subscription's next anniversary where that is a feature.
         """
-        ratio, no_event = self._ratio(propensity, X, contract), self.no_event(propensity)
+        summed, no_event = self._summed(propensity, X, contract), self.no_event(propensity)
         share = ACT_BY_SHARE[self.event]
-        wanted = np.log1p(-share * (1.0 - no_event)) / np.log(no_event)
+        part: Number = np.log1p(-share * (1.0 - no_event)) / np.log(no_event)
+        wanted: Number = part * summed.T[_at_horizon(self.horizon_days)]
         # A hair more, so that rounding does not set a row alone a day before itself among others.
-        day = np.floor(_crossing(self.edges, ratio, wanted) + 1e-9)
-        if self.event == "end" and _RENEWAL in contract.names:
-            day = np.fmin(day, np.floor(X[:, contract.names.index(_RENEWAL)]))
-        return np.maximum(day, 0.0).astype(np.int64)
+        day: Number = np.floor(_crossing(self.edges, summed, wanted) + 1e-9)
+        if self.event == "end" and _RENEWAL in contract.places:
+            day = np.fmin(day, np.floor(X.T[contract.places[_RENEWAL]]))
+        return bounded(day, 0.0)
 
     @property
     def is_constant(self) -> bool:
@@ -98,8 +102,11 @@ class Hazard(BaseModel):
         self, propensity: Vector, X: Matrix, contract: FeatureContract, cutoff: datetime
     ) -> list[date]:
         """The local dates of `act_by` for rows that stand at `cutoff`."""
-        start = local_day(cutoff, ZoneInfo(self.timezone))
-        days = self.act_by(propensity, X, contract).tolist()
+        start = _local_day(cutoff, self.timezone)
+        if len(X) == 1:
+            days = [self.act_by(float(propensity[0]), X[0], contract)]
+        else:
+            days = self.act_by(propensity, X, contract).tolist()
         return [start + timedelta(days=day) for day in days]
 
     @property
@@ -107,47 +114,51 @@ class Hazard(BaseModel):
         """The days that bound the intervals of constant hazard, the horizon among them."""
         return _edges(self.horizon_days)
 
-    def design(self, propensity: Vector, X: Matrix, contract: FeatureContract) -> Matrix:
+    def design(self, propensity: Number, X: Matrix, contract: FeatureContract) -> Matrix:
         """Rows x (1, propensity, inputs), standardised; an unknown input counts as the mean.
 
         Beyond three spreads a row's shape is that at three: nothing was learned out there.
         """
-        names = contract.names
-        columns = [X[:, names.index(name)] for name in self.inputs]
-        design = np.ones((len(X), len(self.inputs) + 2))
-        design[:, 1] = log_odds(propensity)
-        for place, column in enumerate(columns, 2):
-            design[:, place] = np.log1p(np.maximum(column, 0.0))
-        standard = (design[:, 1:] - np.array(self.centre)) / np.array(self.scale)
-        bounded = np.minimum(np.maximum(standard, -_FAR), _FAR)
-        design[:, 1:] = np.where(np.isnan(bounded), 0.0, bounded)
+        places = [contract.places[name] for name in self.inputs]
+        design = np.empty((*X.shape[:-1], len(places) + 2))
+        design[..., 1] = log_odds(propensity)
+        design[..., 2:] = np.log1p(np.maximum(X.take(places, axis=-1), 0.0))
+        standard = design[..., 1:]
+        standard -= self.centre
+        standard /= self.scale
+        np.maximum(standard, -_FAR, out=standard)
+        np.minimum(standard, _FAR, out=standard)
+        standard[np.isnan(standard)] = 0.0
+        design[..., 0] = 1.0
         return design
 
     def basis(self) -> Matrix:
         """Knots x intervals: how much of each knot's log hazard an interval has."""
         return _basis(self.horizon_days, self.knots)
 
-    def _ratio(self, propensity: Vector, X: Matrix, contract: FeatureContract) -> Matrix:
-        """C(d) / C(horizon) at each edge, rows x edges."""
-        design = self.design(propensity, X, contract)
-        hazard = np.exp(design @ np.array(self.log_hazard).T @ self.basis())
-        summed = np.zeros((len(X), len(self.edges)))
-        np.cumsum(hazard * _widths(self.horizon_days), axis=1, out=summed[:, 1:])
-        at_horizon = int(np.searchsorted(self.edges, self.horizon_days))
-        ratio: Matrix = summed / summed[:, at_horizon, None]
-        return ratio
+    def _summed(self, propensity: Number, X: Matrix, contract: FeatureContract) -> Matrix:
+        """C(d) at each edge, rows x edges, but for a factor of each row."""
+        by_edge = _by_edge(self.horizon_days, self.knots, self.log_hazard)
+        hazard = np.exp(self.design(propensity, X, contract) @ by_edge)
+        summed: Matrix = np.add.accumulate(hazard * _widths(self.horizon_days), axis=-1)
+        return summed
 
-    def no_event(self, propensity: Vector) -> Vector:
+    def no_event(self, propensity: Number) -> Number:
         """The churn model's probability of no event within the horizon, inside (0, 1)."""
         no_event = propensity if self.event == "return" else 1.0 - propensity
-        return np.minimum(np.maximum(no_event, _CERTAIN), 1.0 - _CERTAIN)
+        return bounded(no_event, _CERTAIN, 1.0 - _CERTAIN)
 
 
-def log_odds(propensity: Vector) -> Vector:
+def log_odds(propensity: Number) -> Number:
     """Log odds, finite even for 0 and 1."""
-    inside = np.minimum(np.maximum(propensity, _CERTAIN), 1.0 - _CERTAIN)
-    odds: Vector = np.log(inside / (1.0 - inside))
+    inside = bounded(propensity, _CERTAIN, 1.0 - _CERTAIN)
+    odds: Number = np.log(inside / (1.0 - inside))
     return odds
+
+
+@lru_cache
+def _local_day(cutoff: datetime, timezone: str) -> date:
+    return local_day(cutoff, ZoneInfo(timezone))
 
 
 @lru_cache
@@ -158,7 +169,13 @@ def _edges(horizon_days: int) -> Vector:
 
 @lru_cache
 def _widths(horizon_days: int) -> Vector:
-    return np.diff(_edges(horizon_days))
+    """From each edge back to the one before it; 0 for the first."""
+    return np.diff(_edges(horizon_days), prepend=0.0)
+
+
+@lru_cache
+def _at_horizon(horizon_days: int) -> int:
+    return int(np.searchsorted(_edges(horizon_days), horizon_days))
 
 
 @lru_cache
@@ -166,6 +183,18 @@ def _basis(horizon_days: int, knots: tuple[int, ...]) -> Matrix:
     edges, places = _edges(horizon_days), np.log(knots)
     middle = np.log(edges[:-1] + np.diff(edges) / 2)
     return np.array([np.interp(middle, places, height) for height in np.eye(len(knots))])
+
+
+@lru_cache
+def _by_edge(
+    horizon_days: int, knots: tuple[int, ...], log_hazard: tuple[tuple[float, ...], ...]
+) -> Matrix:
+    """What each column of a design adds to the log hazard of the interval before each edge.
+
+    Before the first edge is none, of no width.
+    """
+    by_interval = np.array(log_hazard).T @ _basis(horizon_days, knots)
+    return np.insert(by_interval, 0, 0.0, axis=1)
 
 
 def _between(edges: Vector, heights: Matrix, day: float) -> Vector:
@@ -176,12 +205,17 @@ def _between(edges: Vector, heights: Matrix, day: float) -> Vector:
     return height
 
 
-def _crossing(edges: Vector, heights: Matrix, wanted: Vector) -> Vector:
+def _crossing(edges: Vector, heights: Matrix, wanted: Number) -> Number:
     """The day at which each rising row of `heights` (rows x edges) reaches its `wanted`."""
-    place = (heights <= wanted[:, None]).sum(axis=1) - 1
-    place = np.minimum(np.maximum(place, 0), len(edges) - 2)
-    row = np.arange(len(heights))
-    low, high = heights[row, place], heights[row, place + 1]
+    place: Any
+    if isinstance(wanted, float):
+        place = min(max(int(heights.searchsorted(wanted, side="right")) - 1, 0), len(edges) - 2)
+        low, high = heights[place], heights[place + 1]
+    else:
+        place = (heights <= wanted[:, None]).sum(axis=1) - 1
+        place = np.minimum(np.maximum(place, 0), len(edges) - 2)
+        row = np.arange(len(heights))
+        low, high = heights[row, place], heights[row, place + 1]
     start = edges[place]
-    days: Vector = start + (edges[place + 1] - start) * (wanted - low) / (high - low)
+    days: Number = start + (edges[place + 1] - start) * (wanted - low) / (high - low)
     return days

@@ -26,7 +26,7 @@ def test_a_row_alone_has_the_score_of_the_batch(fitted: tuple[lgb.Booster, np.nd
     booster, X = fitted
     batch = booster.predict(X, raw_score=True, num_threads=1)
     one_row = OneRow(booster)
-    assert [one_row.raw(row[None, :]) for row in X] == batch.tolist()
+    assert [one_row.raw(row) for row in X] == batch.tolist()
     trees = Trees(lgb.Booster(model_str=booster.model_to_string()), on_forecast=False)
     assert [trees.raw(row[None, :], np.zeros(1))[0] for row in X] == batch.tolist()
 
@@ -37,7 +37,7 @@ def test_threads_that_ask_at_once_get_their_own_scores(
     booster, X = fitted
     one_row = OneRow(booster)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda row: one_row.raw(row[None, :]), list(X) * 5))
+        found = list(pool.map(lambda row: one_row.raw(row), list(X) * 5))
     assert found == booster.predict(X, raw_score=True, num_threads=1).tolist() * 5
 
 
@@ -47,4 +47,4 @@ def test_it_outlives_the_name_of_its_booster() -> None:
     booster = lgb.train(parameters, lgb.Dataset(X, X[:, 0]), num_boost_round=5)
     wanted, one_row = float(booster.predict(X[7:8], raw_score=True)[0]), OneRow(booster)
     del booster
-    assert one_row.raw(X[7:8]) == wanted
+    assert one_row.raw(X[7]) == wanted

@@ -94,7 +94,7 @@ def test_the_act_by_day_is_where_the_curve_says(event: Event) -> None:
     curve = hazard.curve(np.arange(102.0), propensity, X, CONTRACT)
     happened = 1.0 - curve if event == "return" else curve
     share = {"return": 0.5, "end": 0.25}[event]
-    for row, day in enumerate(hazard.act_by(propensity, X, CONTRACT)):
+    for row, day in enumerate(hazard.act_by(propensity, X, CONTRACT).astype(int)):
         if 0.0 < propensity[row] < 1.0:
             assert happened[row, day] <= share * happened[row, 100] <= happened[row, day + 1]
 
