@@ -14,7 +14,7 @@ from training.calibration import Calibration
 from training.families.ensemble import Ensemble
 from training.families.forecast import INPUTS, history_from, history_of
 from training.intervals import IntervalTable
-from training.one_or_many import Number, Vector
+from training.one_or_many import FEW, Number, Vector
 from training.timing.hazard import Hazard
 from training.typical import Typical
 from training.uplift_model import Uplift
@@ -39,7 +39,6 @@ class OrdersModel:
     ensemble: Ensemble
     level: float
     """Factor that sets the total."""
-
 
 
 @dataclass(frozen=True)
@@ -88,14 +87,15 @@ class Models:
         Raises FeatureMismatch when `X` has another number of columns than the contract.
         """
         X = self._checked(X)
-        if len(X) == 1:
-            row = X[0]
-            own = self._history_alone(row)
-            numbers = self._predicted(lambda model: model.predict_row(row, own), math.nan)
-            return Prediction(*np.array([numbers]).T)
+        if 0 < len(X) <= FEW:
+            return Prediction(*np.array([self._predicted_alone(row) for row in X]).T)
         history = self._history(X)
         unknown = np.full(len(X), np.nan)
         return Prediction(*self._predicted(lambda model: model.predict(X, history), unknown))
+
+    def _predicted_alone(self, row: Vector) -> tuple[float, ...]:
+        history = self._history_alone(row)
+        return self._predicted(lambda model: model.predict_row(row, history), math.nan)
 
     def _predicted(
         self, ask: Callable[[Ensemble], Number], unknown: Number

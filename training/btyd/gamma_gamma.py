@@ -6,7 +6,6 @@ Fader and Hardie (2013), The Gamma-Gamma Model of Monetary Value (brucehardie.co
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from scipy.special import gammaln, psi
 

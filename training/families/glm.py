@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from features.feature_contract import FeatureContract, Matrix
 from training.calibration import shift_to_mean, sigmoid
-from training.one_or_many import Number, bounded
+from training.one_or_many import Number
 
 Vector = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -275,6 +275,8 @@ def _divisor(spread: Vector) -> Vector:
 
 def _standardised(values: Matrix, centre: Vector, divisor: Vector) -> Matrix:
     """Deviations from the mean, 0 where there is a gap or nothing varies."""
-    scaled = bounded((values - centre) / divisor, -_FARTHEST, _FARTHEST)
+    scaled = (values - centre) / divisor
+    np.maximum(scaled, -_FARTHEST, out=scaled)
+    np.minimum(scaled, _FARTHEST, out=scaled)
     scaled[np.isnan(scaled)] = 0.0
     return scaled

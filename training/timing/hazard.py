@@ -1,7 +1,8 @@
 """When: a churn curve for each customer, from the propensity and a learned shape over the days."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from features.feature_contract import FeatureContract, Matrix
 from features.windows import local_day
-from training.one_or_many import Number, bounded
+from training.one_or_many import FEW, Number, bounded
 
 Vector = npt.NDArray[np.float64]
 Days = npt.NDArray[np.int64]
@@ -103,8 +104,9 @@ class Hazard(BaseModel):
     ) -> list[date]:
         """The local dates of `act_by` for rows that stand at `cutoff`."""
         start = _local_day(cutoff, self.timezone)
-        if len(X) == 1:
-            days = [self.act_by(float(propensity[0]), X[0], contract)]
+        if len(X) <= FEW:
+            each = zip(propensity.tolist(), X, strict=True)
+            days = [self.act_by(alone, row, contract) for alone, row in each]
         else:
             days = self.act_by(propensity, X, contract).tolist()
         return [start + timedelta(days=day) for day in days]
@@ -121,15 +123,15 @@ class Hazard(BaseModel):
         """
         places = [contract.places[name] for name in self.inputs]
         design = np.empty((*X.shape[:-1], len(places) + 2))
+        design[..., 0] = 1.0
         design[..., 1] = log_odds(propensity)
         design[..., 2:] = np.log1p(np.maximum(X.take(places, axis=-1), 0.0))
-        standard = design[..., 1:]
-        standard -= self.centre
-        standard /= self.scale
-        np.maximum(standard, -_FAR, out=standard)
-        np.minimum(standard, _FAR, out=standard)
-        standard[np.isnan(standard)] = 0.0
-        design[..., 0] = 1.0
+        shape = self._shape
+        design -= shape.centre
+        design /= shape.scale
+        np.maximum(design, shape.lowest, out=design)
+        np.minimum(design, shape.highest, out=design)
+        design[np.isnan(design)] = 0.0
         return design
 
     def basis(self) -> Matrix:
@@ -138,15 +140,43 @@ class Hazard(BaseModel):
 
     def _summed(self, propensity: Number, X: Matrix, contract: FeatureContract) -> Matrix:
         """C(d) at each edge, rows x edges, but for a factor of each row."""
-        by_edge = _by_edge(self.horizon_days, self.knots, self.log_hazard)
-        hazard = np.exp(self.design(propensity, X, contract) @ by_edge)
-        summed: Matrix = np.add.accumulate(hazard * _widths(self.horizon_days), axis=-1)
+        shape = self._shape
+        hazard = np.exp(self.design(propensity, X, contract) @ shape.by_edge)
+        summed: Matrix = np.add.accumulate(hazard * shape.widths, axis=-1)
         return summed
+
+    @cached_property
+    def _shape(self) -> "_Shape":
+        return _Shape.of(self)
 
     def no_event(self, propensity: Number) -> Number:
         """The churn model's probability of no event within the horizon, inside (0, 1)."""
         no_event = propensity if self.event == "return" else 1.0 - propensity
         return bounded(no_event, _CERTAIN, 1.0 - _CERTAIN)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shape:
+    """The numbers of a hazard as arrays, made once: they are asked for one row after the other."""
+
+    centre: Vector
+    scale: Vector
+    lowest: Vector
+    highest: Vector
+    """Of each column of a design; the first is 1 and stays so."""
+    by_edge: Matrix
+    """What each column adds to the log hazard of the interval before each edge."""
+    widths: Vector
+    """Of the interval before each edge; there is none before the first, so 0."""
+
+    @classmethod
+    def of(cls, hazard: Hazard) -> "_Shape":
+        """The arrays of `hazard`."""
+        centre, scale = np.array((0.0, *hazard.centre)), np.array((1.0, *hazard.scale))
+        far = np.full(len(centre), _FAR)
+        by_interval = np.array(hazard.log_hazard).T @ hazard.basis()
+        widths = np.diff(hazard.edges, prepend=0.0)
+        return cls(centre, scale, -far, far, np.insert(by_interval, 0, 0.0, axis=1), widths)
 
 
 def log_odds(propensity: Number) -> Number:
@@ -168,12 +198,6 @@ def _edges(horizon_days: int) -> Vector:
 
 
 @lru_cache
-def _widths(horizon_days: int) -> Vector:
-    """From each edge back to the one before it; 0 for the first."""
-    return np.diff(_edges(horizon_days), prepend=0.0)
-
-
-@lru_cache
 def _at_horizon(horizon_days: int) -> int:
     return int(np.searchsorted(_edges(horizon_days), horizon_days))
 
@@ -183,18 +207,6 @@ def _basis(horizon_days: int, knots: tuple[int, ...]) -> Matrix:
     edges, places = _edges(horizon_days), np.log(knots)
     middle = np.log(edges[:-1] + np.diff(edges) / 2)
     return np.array([np.interp(middle, places, height) for height in np.eye(len(knots))])
-
-
-@lru_cache
-def _by_edge(
-    horizon_days: int, knots: tuple[int, ...], log_hazard: tuple[tuple[float, ...], ...]
-) -> Matrix:
-    """What each column of a design adds to the log hazard of the interval before each edge.
-
-    Before the first edge is none, of no width.
-    """
-    by_interval = np.array(log_hazard).T @ _basis(horizon_days, knots)
-    return np.insert(by_interval, 0, 0.0, axis=1)
 
 
 def _between(edges: Vector, heights: Matrix, day: float) -> Vector:

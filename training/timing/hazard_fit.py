@@ -139,7 +139,9 @@ def _fitted(plain: Hazard, rows: _Rows) -> Hazard:
 
 
 def _with(hazard: Hazard, log_hazard: Matrix) -> Hazard:
-    return hazard.model_copy(update={"log_hazard": tuple(map(tuple, log_hazard.tolist()))})
+    # Made anew, not copied: a copy would keep the arrays of the old numbers.
+    learned = {"log_hazard": tuple(map(tuple, log_hazard.tolist()))}
+    return Hazard.model_validate(dict(hazard) | learned)
 
 
 def _losses(hazard: Hazard, rows: _Rows) -> tuple[Vector, Matrix]:

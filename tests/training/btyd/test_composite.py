@@ -1,5 +1,7 @@
 """Orders and value together."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,19 @@ def paying_customers() -> History:
     seen = mbg_customers(rng, 400, r=1.2, alpha=8, a=1.0, b=3.0)
     paid = rng.gamma(4 * seen.orders) / rng.gamma(3.5, 1 / 20, len(seen)) / seen.orders
     return History(seen.frequency, seen.recency, seen.T, seen.orders, paid)
+
+
+@pytest.mark.parametrize(
+    "orders", [MODEL.orders, MODEL.orders.model_copy(update={"kind": "bg_nbd"}), PARETO]
+)
+def test_a_customer_of_floats_has_the_bits_of_one_in_arrays(
+    orders: BetaGeometricNbd | ParetoNbd,
+) -> None:
+    model, seen = MODEL.model_copy(update={"orders": orders}), paying_customers()
+    together = astuple(model.predict(seen, 90))
+    columns = zip(*(column.tolist() for column in astuple(seen)), strict=True)
+    alone = [astuple(model.predict(History(*own), 90)) for own in columns]
+    assert np.array(alone).T.tolist() == [column.tolist() for column in together]
 
 
 def test_spend_is_orders_times_value() -> None:

@@ -50,6 +50,8 @@ def test_an_impossible_history_names_the_customer_and_the_value(
 ) -> None:
     with pytest.raises(HistoryError, match=message):
         History([0, frequency], [0, recency], [9, T], [1, 1], [5, 5])
+    with pytest.raises(HistoryError, match=message.replace("customer 1", "customer 0")):
+        History(float(frequency), float(recency), float(T), 1.0, 5.0)
 
 
 def test_arrays_of_different_lengths_are_refused() -> None:

@@ -1,6 +1,6 @@
 """Ensembles: who is given weight, what is averaged, and that nothing hangs on chance."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import cache
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 
 from features.config import TrainingConfig
 from tests.training.buyers import CONTRACT, Buyers, buyers, forecast_of
+from training.btyd.history import History
 from training.dataset import CannotTrain
 from training.families.boosting import Examples
 from training.families.ensemble import Ensemble
@@ -18,6 +19,7 @@ from training.families.ensemble_fit import (
     fit_ensemble,
     refit_ensemble,
 )
+from training.families.forecast import history_of
 from training.families.glm import Objective
 
 TRAINING = TrainingConfig(seed=7, threads=1)
@@ -174,9 +176,12 @@ def test_contributions_of_the_ensemble_and_one_constant_add_up_to_its_log_odds()
 def test_one_row_alone_is_predicted_to_the_bit_as_in_a_batch(objective: Objective) -> None:
     ensemble, X = fitted(objective).ensemble, buyers(40, seed=8).X
     whole, added = ensemble.predict(X), ensemble.contributions(X)
+    columns = astuple(history_of(X, CONTRACT.names))
     for place in range(len(X)):
         row = X[place : place + 1]
+        own = History(*(float(column[place]) for column in columns))
         assert ensemble.predict(row)[0] == whole[place]
+        assert ensemble.predict_row(X[place], own) == whole[place]
         assert ensemble.contributions(row)[0].tolist() == added[place].tolist()
 
 

@@ -1,10 +1,12 @@
 """The forecast of feature rows: BTYD's own numbers, two horizons, and an exact explanation."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
 from tests.training.buyers import BTYD, CONTRACT, HORIZON, buyers, forecast_of
-from training.btyd.history import order_history
+from training.btyd.history import History, order_history
 from training.families.forecast import can_forecast, history_of, typical_customer
 from training.families.glm import Objective
 
@@ -112,11 +114,14 @@ def test_a_longer_silence_of_the_same_customer_adds_to_churn() -> None:
 def test_one_row_alone_is_forecast_to_the_bit_as_in_a_batch(objective: Objective) -> None:
     forecast = forecast_of(objective, X).model_copy(update={"learned_days": 40})
     learned, asked = forecast.offsets(X, NAMES)
+    columns = astuple(history_of(X, NAMES))
     first, second = forecast.explained(X, NAMES)
     for place in range(len(X)):
         row = X[place : place + 1]
         alone = forecast.offsets(row, NAMES)
         assert (alone[0][0], alone[1][0]) == (learned[place], asked[place])
+        floats = History(*(float(column[place]) for column in columns))
+        assert forecast.offsets_of(floats) == (learned[place], asked[place])
         own = forecast.explained(row, NAMES)
         assert own[0][0].tolist() == first[place].tolist()
         assert own[1][0].tolist() == second[place].tolist()

@@ -181,8 +181,19 @@ def test_one_row_alone_is_scored_to_the_bit_as_in_a_batch() -> None:
     offset = np.random.default_rng(8).normal(size=3_000)
     glm = fit_glm(X, target, contract_of(4), "tweedie", offset)
     whole = glm.raw(X[:50], places(glm, 4), offset[:50])
-    alone = [glm.raw(X[n : n + 1], places(glm, 4), offset[n : n + 1])[0] for n in range(50)]
+    alone = [glm.raw(X[n], places(glm, 4), float(offset[n])) for n in range(50)]
     assert alone == whole.tolist()
+
+
+def test_a_model_of_no_terms_is_its_intercept_and_offset() -> None:
+    nothing: tuple[()] = ()
+    glm = Glm(
+        names=nothing, codes=nothing, centre=nothing, spread=nothing, coefficients=nothing,
+        intercept=0.5, offset_weight=2.0,
+    )  # fmt: skip
+    at = np.array([], dtype=np.int64)
+    assert glm.raw(np.zeros((2, 3)), at, np.array([1.0, 2.0])).tolist() == [2.5, 4.5]
+    assert glm.raw(np.zeros(3), at, 1.0) == 2.5
 
 
 def test_separated_classes_and_a_target_of_nothing_stay_finite() -> None:

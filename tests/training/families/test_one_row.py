@@ -28,7 +28,7 @@ def test_a_row_alone_has_the_score_of_the_batch(fitted: tuple[lgb.Booster, np.nd
     one_row = OneRow(booster)
     assert [one_row.raw(row) for row in X] == batch.tolist()
     trees = Trees(lgb.Booster(model_str=booster.model_to_string()), on_forecast=False)
-    assert [trees.raw(row[None, :], np.zeros(1))[0] for row in X] == batch.tolist()
+    assert [trees.raw(row, 0.0) for row in X] == batch.tolist()
 
 
 def test_threads_that_ask_at_once_get_their_own_scores(
@@ -37,7 +37,7 @@ def test_threads_that_ask_at_once_get_their_own_scores(
     booster, X = fitted
     one_row = OneRow(booster)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda row: one_row.raw(row), list(X) * 5))
+        found = list(pool.map(one_row.raw, list(X) * 5))
     assert found == booster.predict(X, raw_score=True, num_threads=1).tolist() * 5
 
 

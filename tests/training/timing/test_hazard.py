@@ -115,6 +115,14 @@ def test_a_row_alone_has_the_curve_it_has_among_others() -> None:
     assert alone[0] == pytest.approx(together[3], abs=1e-12)
 
 
+@pytest.mark.parametrize("event", ["return", "end"])
+def test_a_row_alone_has_the_act_by_day_it_has_among_others(event: Event) -> None:
+    hazard, propensity, X = bent(event), np.linspace(0.0, 1.0, 60), rows(60)
+    X[::7], X[::5, 1] = np.nan, 20.0
+    alone = [hazard.act_by(p, row, CONTRACT) for p, row in zip(propensity.tolist(), X, strict=True)]
+    assert alone == hazard.act_by(propensity, X, CONTRACT).tolist()
+
+
 def test_a_hazard_read_back_is_the_same() -> None:
     hazard = bent("end")
     assert Hazard.model_validate_json(hazard.model_dump_json()) == hazard
