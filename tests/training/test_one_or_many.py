@@ -28,6 +28,6 @@ def test_either_side_is_chosen_by_the_condition() -> None:
 
 @pytest.mark.parametrize("function", [np.exp, np.expm1, np.log, np.log1p])
 def test_numpy_gives_a_float_the_bits_that_it_gives_within_an_array(function: np.ufunc) -> None:
-    """What a row alone rests on; it holds whichever vector instructions the machine has."""
+    """What a row alone rests on, whichever vector instructions the machine has."""
     values = np.random.default_rng(4).gamma(0.5, 3.0, 5_000) + 1e-9
     assert [function(value) for value in values.tolist()] == function(values).tolist()
