@@ -15,7 +15,9 @@ MAX_BODY_BYTES = 32 * 1024 * 1024
 """Room for 10,000 customers with some hundred features each."""
 BODY_SECONDS = 20.0
 WHOLE = "setia.whole"
-"""In a scope whose request has come in whole, which costs no time limit to read."""
+"""Key of a scope whose request has come in whole: reading it needs no time limit."""
+COMPANY = "setia.company"
+"""Key of a scope to all requests that the server is answering, this one among them."""
 ANSWER_SECONDS = 60.0
 """From the end of the body to the first byte of an answer."""
 

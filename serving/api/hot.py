@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from features.wording import Language
 from serving.api import customers, scores
+from serving.api.guard import COMPANY
 from serving.api.language import LANGUAGES, is_asked_otherwise, spoken
 from serving.api.schemas import ScoresRequest
 from serving.api.together import MOST_CUSTOMERS, Together
@@ -83,7 +84,8 @@ class HotAnswers:
             return None
         scope["route"] = _SCORES
         language, ids = _own(served), asked.customer_ids
-        if asked.repredict and ids and len(ids) <= MOST_CUSTOMERS:
+        alone = len(scope.get(COMPANY, ())) == 1
+        if asked.repredict and ids and len(ids) <= MOST_CUSTOMERS and not alone:
             results = await self._together.predicted_again(served, ids, explain=asked.explain)
             return _told(scores.told(served, results, cutoff=True), language)
         return _told(scores.answer_at_once(served, asked, {}, language), language)

