@@ -91,6 +91,20 @@ print(*app.openapi()["paths"])
     assert {"/v1/customers/{customer_id}", "/v1/outreach/decisions"} <= set(paths.split())
 
 
+def test_a_server_starts_before_it_imports_what_takes_long(tmp_path: Path) -> None:
+    """The parent process needs no database; a worker reads its models once it is ready."""
+    code = """
+import sys
+from pathlib import Path
+import serving.service
+from serving.api.app import install
+print(*({"sqlalchemy", "numpy"} & set(sys.modules)))
+install(serving.service.app, Path("var"))
+print(*({"lightgbm", "scipy.special"} & set(sys.modules)))
+"""
+    assert python(tmp_path, code) == "\n\n"
+
+
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("company")

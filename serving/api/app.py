@@ -177,9 +177,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _watch(app: FastAPI) -> None:
+    shelf: Shelf = app.state.shelf
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         await asyncio.to_thread(refresh, app)
+        await asyncio.to_thread(shelf.read_models)
 
 
 async def _metrics(request: Request) -> Response:

@@ -8,14 +8,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import lightgbm as lgb
 import numpy as np
 
 from features.feature_contract import FeatureContract, Matrix
 from training.families.glm import Glm, Places, Vector
-from training.families.one_row import OneRow
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+    from training.families.one_row import OneRow
 
 
 class Member(Protocol):
@@ -41,7 +44,7 @@ class Member(Protocol):
 class Trees:
     """Boosted trees, on their own or on top of the forecast."""
 
-    booster: lgb.Booster
+    booster: "lgb.Booster"
     on_forecast: bool
 
     def raw(self, X: Matrix, offset: Vector) -> Vector:
@@ -63,7 +66,9 @@ class Trees:
         return str(self.booster.model_to_string())
 
     @cached_property
-    def _one_row(self) -> OneRow:
+    def _one_row(self) -> "OneRow":
+        from training.families.one_row import OneRow
+
         return OneRow(self.booster)
 
 
@@ -110,14 +115,20 @@ class ForecastAlone:
         return "{}"
 
 
+def _read_trees(text: str, *, on_forecast: bool) -> Trees:
+    import lightgbm as lgb
+
+    return Trees(lgb.Booster(model_str=text), on_forecast)
+
+
 def _read_linear(text: str, contract: FeatureContract) -> Linear:
     return Linear(Glm.model_validate_json(text), contract)
 
 
 READERS: Mapping[str, Callable[[str, FeatureContract], Member]] = {
     "btyd": lambda *_: ForecastAlone(),
-    "trees": lambda text, _: Trees(lgb.Booster(model_str=text), on_forecast=False),
-    "trees_on_btyd": lambda text, _: Trees(lgb.Booster(model_str=text), on_forecast=True),
+    "trees": lambda text, _: _read_trees(text, on_forecast=False),
+    "trees_on_btyd": lambda text, _: _read_trees(text, on_forecast=True),
     "glm": _read_linear,
     "glm_on_btyd": _read_linear,
 }
