@@ -134,7 +134,7 @@ def refresh(app: FastAPI) -> None:
     if shelf.refresh():
         metrics.serving(shelf.served)
     if shelf.is_ready:
-        newer.refresh(shelf.served.snapshot.about, datetime.now(UTC))
+        newer.refresh(shelf.served.snapshot.about)
     metrics.refused(shelf.refused)
     access.ring.refresh()
     metrics.guarded(required=access.ring.required)

@@ -158,7 +158,11 @@ def test_a_cap_reached_meanwhile_holds(
     connection: Connection, boundary: Boundary, state: str, attempts: int
 ) -> None:
     one = add_message(connection, "a")
-    tried: dict[str, Any] = {"state": state, "attempts": attempts, "settled_at": NOW - timedelta(days=5)}
+    tried: dict[str, Any] = {
+        "state": state,
+        "attempts": attempts,
+        "settled_at": NOW - timedelta(days=5),
+    }
     for name in ("b", "c"):
         add_message(connection, name, decided_at=NOW - timedelta(days=5), **tried)
     assert asked(connection, one, boundary) == suppressed("capped")
