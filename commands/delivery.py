@@ -222,9 +222,11 @@ def _senders(
     settings: PipelineConfig, database: "Database"
 ) -> "tuple[dict[str, Sender], list[str]]":
     from serving.outreach.deliver.senders import sender_for
+    from serving.outreach.opt_out import made_key
     from serving.outreach.words.playbook import playbook_of
 
-    playbook = playbook_of(settings)
+    key = made_key(database) if settings.outreach.public_url else None
+    playbook = playbook_of(settings, key)
     senders: dict[str, Sender] = {}
     problems = []
     for name, endpoint in settings.outreach.endpoints.items():

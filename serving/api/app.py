@@ -157,10 +157,11 @@ def _add_routes(app: FastAPI) -> None:
         outcomes,
         outreach_decisions,
         scores,
+        unsubscribe,
     )
 
     about_scores = (scores, live, events, customers, at_risk, export, models)
-    about_outreach = (outcomes, callbacks, outreach_decisions, deliveries, effect)
+    about_outreach = (outcomes, callbacks, outreach_decisions, deliveries, effect, unsubscribe)
     for module in (*about_scores, *about_outreach, erasure):
         app.include_router(module.router)
 
