@@ -26,13 +26,6 @@ def about(tmp_path_factory: pytest.TempPathFactory) -> About:
     return load_served(folder).snapshot.about.model_copy(update={"cutoff": None})
 
 
-@pytest.fixture
-def other(place: Place, database: Database) -> Iterator[Database]:
-    opened = place.open()
-    yield opened
-    opened.close()
-
-
 def keep(database: Database, customer_id: str, at: datetime, propensity: float = 0.5) -> str:
     score = Score(customer_id, NOW, propensity, None, None, None, None, propensity, "medium")
     with FreshStore(database).writing(customer_id) as writer:
