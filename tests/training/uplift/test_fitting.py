@@ -41,15 +41,13 @@ def test_planted_changes_pass_the_gate_and_are_served(shop: tuple[Path, TrainRep
     config = shop_config(workspace)
     snapshot = configured_snapshot(config)
     rows = unlabelled_rows(snapshot, config, snapshot.manifest.watermark, bundle.contract)
-    changes, price = (
-        uplift.changes(rows.X),
-        rows.X[:, rows.contract.names.index("orders_value_mean")],
-    )
+    changes, flags = uplift.foreseen(rows.X)
+    price = rows.X[:, rows.contract.names.index("orders_value_mean")]
     assert changes is not None
     for amount, (left, contacted) in KINDS.items():
         kind = np.isclose(price, amount)
         assert changes[kind].mean() == pytest.approx(contacted - left, abs=0.2)
-    dogs, flags = np.isclose(price, 17.0), uplift.do_not_disturb(rows.X)
+    dogs = np.isclose(price, 17.0)
     assert flags[dogs].mean() > 0.5
     assert dogs[flags].mean() > 0.5
     assert flags[np.isclose(price, 30.0)].mean() < 0.1
