@@ -23,12 +23,7 @@ SCORES = {"customer_ids": ["c_0001"]}
 
 @pytest.fixture
 def workspace(company: Company, tmp_path: Path) -> Path:
-    """The scored company with operations of its own."""
-    folder = tmp_path / "var"
-    folder.mkdir()
-    for name in ("bundle", "scores"):
-        (folder / name).symlink_to(company.workspace / name)
-    return folder
+    return company.linked(tmp_path)
 
 
 @pytest.fixture

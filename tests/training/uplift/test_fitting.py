@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from features.engine import configured_snapshot
+from features.trials import CONTACTS_SCHEMA
 from tests.conftest import write_snapshot
 from tests.training.contacted_shop import KINDS, contacted_shop, shop_config, write_shop
 from training.bundle import load_bundle
-from training.contacts import CONTACTS_SCHEMA, randomised_contacts
+from training.contacts import randomised_contacts
 from training.dataset import unlabelled_rows
 from training.registry import UPLIFT_MODEL, champion_bundle, rollback, tracking
 from training.run import TrainReport, train
