@@ -37,11 +37,13 @@ format: install ## Rewrite the code in the house format
 openapi: ## Write docs/openapi.json, which a test holds to the served document
 	$(BIN)/python -c "from serving.api.app import openapi_text; print(openapi_text(), end='')" > docs/openapi.json
 
-lock: ## Resolve both lock files again (needs uv): versions and hashes, no host names
+lock: ## Resolve the lock files again (needs uv): versions and hashes, no host names
 	uv pip compile pyproject.toml --extra training --extra dev --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements.lock
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes \
 	  -c requirements.lock --no-emit-index-url --no-header --no-annotate -o requirements-serving.lock
+	echo 'psycopg[binary]' | uv pip compile - --python-version 3.11 --generate-hashes \
+	  -c requirements.lock --no-emit-index-url --no-header --no-annotate -o requirements-postgresql.lock
 
 clean: ## Remove the environment and everything generated
 	rm -rf .venv demo var build *.egg-info

@@ -218,7 +218,7 @@ def _worker(stage: Stage, draws: random.Random) -> Iterator[Worker]:
         for name, endpoint in stage.config.outreach.endpoints.items()
         if isinstance(endpoint, WebhookEndpoint)
     }
-    yield Worker(database, senders, boundary.permissions, stage.now, draws)
+    yield Worker(database, senders, senders.keys(), boundary.permissions, stage.now, draws)
     database.close()
 
 

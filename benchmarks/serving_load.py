@@ -134,7 +134,7 @@ def _until_ready(process: subprocess.Popen[bytes], port: int, path: str) -> None
                 return
         except OSError:
             pass
-        time.sleep(0.2)
+        time.sleep(0.02)
     raise RuntimeError(f"no server answered at port {port} in {PATIENCE_SECONDS:.0f} s")
 
 

@@ -1,8 +1,9 @@
 """How soon the service is ready beside a bare FastAPI app, and what a further worker costs.
 
-`python -m benchmarks.serving_start workspace [customers]`: start to ready in turns, in processor
-time and on the wall; then a store of a million customers, and the memory of its own that a process
-has once it has looked up customers all over it, beside one with the store as it was.
+`python -m benchmarks.serving_start workspace [customers]`: start to ready, and to the answer of a
+first prediction, for which the models are read, in turns, in processor time and on the wall; then a
+store of a million customers, and the memory of its own that a process has once it has predicted and
+looked up customers all over it, beside one with the store as it was.
 """
 
 import json
@@ -26,7 +27,17 @@ _ROUNDS = 3
 _LOOKED_UP = 4_000
 _MEGABYTE = 1 << 20
 _UVICORN = (sys.executable, "-m", "uvicorn", "--log-level", "warning", "--factory")
-_SETIA = (sys.executable, "-m", "bentoml", "serve", "serving.service:Setia")
+_BENTOML = (sys.executable, "-m", "bentoml", "serve")
+_SETIA = (*_BENTOML, "serving.service:Setia")
+_EMPTY = "an empty BentoML service"
+_PREDICTING = "Setia, a first prediction"
+_COMMANDS = {
+    "Setia": (_SETIA, "/readyz"),
+    _PREDICTING: (_SETIA, "/readyz"),
+    _EMPTY: ((*_BENTOML, "benchmarks.serving_empty:Empty"), "/readyz"),
+    "bare FastAPI": ((*_UVICORN, "benchmarks.serving_bare:bare"), "/"),
+    "FastAPI with LightGBM": ((*_UVICORN, "benchmarks.serving_bare:with_models"), "/"),
+}
 _GROW = """
 INSERT INTO ranking
 SELECT rank + :shift, 'G' || (rank + :shift), risk_tier, churn_probability, value_at_risk
@@ -42,27 +53,35 @@ FROM customers c WHERE rank <= :first;
 def main(workspace: Path, customers: int) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        commands = {
-            "Setia": (_SETIA, "/readyz"),
-            "bare FastAPI": ((*_UVICORN, "benchmarks.serving_bare:bare"), "/"),
-            "FastAPI with LightGBM": ((*_UVICORN, "benchmarks.serving_bare:with_models"), "/"),
-        }
-        starts = {
-            what: [_start(command, ready, workspace, folder) for _ in range(_ROUNDS)]
-            for what, (command, ready) in commands.items()
-        }
+        starts = _starts(workspace, folder)
         own = _own_memory(workspace, folder)
         grown = _own_memory(_grown(workspace, folder / "grown", customers), folder)
     return _told(starts, (grown - own) / _MEGABYTE, customers)
 
 
+def _starts(workspace: Path, folder: Path) -> dict[str, list[tuple[float, float]]]:
+    """What `_start` measures of each command, in turns."""
+    starts: dict[str, list[tuple[float, float]]] = {}
+    for _ in range(_ROUNDS):
+        for what, (command, ready) in _COMMANDS.items():
+            predict = what == _PREDICTING
+            found = _start(command, ready, workspace, folder, predict=predict)
+            starts.setdefault(what, []).append(found)
+    return starts
+
+
 def _start(
-    command: tuple[str, ...], ready: str, workspace: Path, folder: Path
+    command: tuple[str, ...], ready: str, workspace: Path, folder: Path, *, predict: bool
 ) -> tuple[float, float]:
-    """Seconds from the start to the first 200: on the wall, and of the processor."""
+    """Seconds from the start to the first 200: on the wall, and of the processor.
+
+    With `predict`, to the answer of a first prediction, which waits until the models are read.
+    """
     port, began = free_port(), time.monotonic()
     settings = {"SETIA_WORKSPACE": str(workspace), "BENTOML_HOME": str(folder)}
     with running([*command, "--port", str(port)], port, settings, ready) as server:
+        if predict:
+            _predict(server, _ids(workspace)[0])
         return time.monotonic() - began, server.cpu_seconds()
 
 
@@ -84,10 +103,7 @@ def _grown(source: Path, workspace: Path, customers: int) -> Path:
 
 def _own_memory(workspace: Path, folder: Path) -> int:
     """Bytes that the second of two services on the workspace shares with nobody."""
-    with closing(sqlite3.connect(workspace / "scores" / FILE)) as connection:
-        every = connection.execute("SELECT count(*) FROM ranking").fetchone()[0] // _LOOKED_UP + 1
-        query = "SELECT customer_id FROM ranking WHERE rank % ? = 0"
-        ids = [customer_id for (customer_id,) in connection.execute(query, (every,))]
+    ids = _ids(workspace)
     settings = {"SETIA_WORKSPACE": str(workspace), "BENTOML_HOME": str(folder)}
     with ExitStack() as stack:
         for _ in range(2):
@@ -99,7 +115,25 @@ def _own_memory(workspace: Path, folder: Path) -> int:
         return max(int(process.memory_full_info().uss) for process in family)
 
 
+def _ids(workspace: Path) -> list[str]:
+    """Some customers from all over the store."""
+    with closing(sqlite3.connect(workspace / "scores" / FILE)) as connection:
+        every = connection.execute("SELECT count(*) FROM ranking").fetchone()[0] // _LOOKED_UP + 1
+        query = "SELECT customer_id FROM ranking WHERE rank % ? = 0"
+        return [customer_id for (customer_id,) in connection.execute(query, (every,))]
+
+
+def _predict(server: Server, customer_id: str) -> None:
+    connection = HTTPConnection("127.0.0.1", server.port)
+    asked = json.dumps({"customer_ids": [customer_id], "repredict": True})
+    connection.request("POST", "/v1/scores", asked, {"content-type": "application/json"})
+    response = connection.getresponse()
+    if response.status != 200:
+        raise RuntimeError(f"asked for a prediction, got {response.status}")
+
+
 def _look_up(server: Server, ids: list[str]) -> None:
+    _predict(server, ids[0])  # the models are read, early or late
     connection = HTTPConnection("127.0.0.1", server.port)
     for customer_id in ids:
         connection.request("GET", f"/v1/customers/{customer_id}")
@@ -115,8 +149,10 @@ def _told(starts: dict[str, list[tuple[float, float]]], added: float, customers:
         for what, rounds in starts.items()
     }
     for what, (wall, cpu) in middle.items():
-        print(f"start to ready: {what:22} {wall:6.2f} s on the wall, {cpu:6.2f} s of processor")
+        print(f"start to ready: {what:26} {wall:6.2f} s on the wall, {cpu:6.2f} s of processor")
     (wall, cpu), (bare_wall, bare_cpu) = middle["Setia"], middle["bare FastAPI"]
+    empty = middle[_EMPTY][1]
+    print(f"an empty BentoML service takes {empty / bare_cpu:.1f} times a bare FastAPI's processor")
     promises = [
         ("start to ready / bare FastAPI, on the wall", wall / bare_wall, 2.0),
         ("start to ready / bare FastAPI, processor", cpu / bare_cpu, 2.0),

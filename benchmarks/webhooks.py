@@ -110,7 +110,12 @@ def _delivered(database: Database, config: PipelineConfig) -> tuple[float, Count
     boundary = boundary_of(config.outreach, config.workspace)
     draws = random.Random(1)  # noqa: S311
     worker = Worker(
-        database, {"crm": sender}, boundary.permissions, lambda: datetime.now(UTC), draws
+        database,
+        {"crm": sender},
+        config.outreach.endpoints,
+        boundary.permissions,
+        lambda: datetime.now(UTC),
+        draws,
     )
     start = time.perf_counter()
     states = worker.deliver_due()["crm"]

@@ -4,7 +4,7 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -101,6 +101,9 @@ def status(config: ConfigFile = CONFIG, json: Json = False) -> None:
         terminal.say("no endpoint is configured, and no message was ever written")
     for one in known:
         terminal.say(_status_line(one, now))
+    _say(
+        _unconfigured((one.name for one in known if one.states.get("pending")), settings), terminal
+    )
     terminal.document([_status(one, now) for one in known])
 
 
@@ -151,6 +154,7 @@ def replay(
     _list(found.again, terminal)
     done = "would be sent" if dry_run else "will be sent"
     terminal.say(f"{_messages(len(found.again))} {done} again at the next delivery")
+    _say(_unconfigured((one.endpoint for one in found.again), settings), terminal)
     if found.too_late:
         terminal.say(f"{_messages(len(found.too_late))} not sent again: too late for it")
     terminal.document({"again": found.again, "too_late": found.too_late, "dry_run": dry_run})
@@ -176,12 +180,14 @@ def deliver_once(
 ) -> tuple[dict[str, Counter[str]], list[str]]:
     """Deliver what is due and say so: states by endpoint, and what keeps endpoints from use."""
     with _working(settings) as (worker, problems):
-        if not worker.senders and not problems:
-            raise DeliveryError("no endpoint is configured; outreach.endpoints says where to send")
         states = worker.deliver_due()
     for name, counted in states.items():
         terminal.say(f"{name}: {_counted(counted)}")
+    given_up = [name for name, counted in states.items() if counted["dead"]]
+    _say(_unconfigured(given_up, settings), terminal)
     _say(problems, terminal)
+    if not settings.outreach.endpoints:
+        raise DeliveryError("no endpoint is configured; outreach.endpoints says where to send")
     return states, problems
 
 
@@ -197,7 +203,14 @@ def _working(settings: PipelineConfig) -> "Iterator[tuple[Worker, list[str]]]":
         boundary = LatestBoundary(settings.outreach, settings.workspace)
         try:
             yield (
-                Worker(database, senders, boundary.permissions, lambda: datetime.now(UTC), draws),
+                Worker(
+                    database,
+                    senders,
+                    settings.outreach.endpoints,
+                    boundary.permissions,
+                    lambda: datetime.now(UTC),
+                    draws,
+                ),
                 problems,
             )
         finally:
@@ -209,9 +222,11 @@ def _senders(
     settings: PipelineConfig, database: "Database"
 ) -> "tuple[dict[str, Sender], list[str]]":
     from serving.outreach.deliver.senders import sender_for
+    from serving.outreach.opt_out import made_key
     from serving.outreach.words.playbook import playbook_of
 
-    playbook = playbook_of(settings)
+    key = made_key(database) if settings.outreach.public_url else None
+    playbook = playbook_of(settings, key)
     senders: dict[str, Sender] = {}
     problems = []
     for name, endpoint in settings.outreach.endpoints.items():
@@ -235,6 +250,15 @@ def _instant(text: str | None, zone: ZoneInfo) -> datetime | None:
 def _counted(states: Mapping[str, int]) -> str:
     told = [f"{states[state]:,} {words}" for state, words in _STATES.items() if states.get(state)]
     return ", ".join(told) or "nothing was due"
+
+
+def _unconfigured(names: Iterable[str], settings: PipelineConfig) -> list[str]:
+    """What becomes of messages to those of the endpoints that are configured no more."""
+    return [
+        f"{name} is not in outreach.endpoints: its messages wait a day and are then given up; once "
+        f"it is back, `setia outreach replay --endpoint {name}` sends them"
+        for name in sorted(set(names) - settings.outreach.endpoints.keys())
+    ]
 
 
 def _say(problems: Sequence[str], terminal: Terminal) -> None:

@@ -101,6 +101,13 @@ class Feature:
         return next(aggregates(self.formula)).days
 
     @property
+    def reach_days(self) -> int | None:
+        """How many days back its oldest rows may lie; None where it looks at all history."""
+        days = [part.days for part in aggregates(self.formula)]
+        known = [each for each in days if each is not None]
+        return max(known) if len(known) == len(days) else None
+
+    @property
     def time(self) -> str:
         """The time columns it respects: the rows' own, then those of late columns."""
         parts = list(aggregates(self.formula))

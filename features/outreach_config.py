@@ -144,7 +144,9 @@ class OutreachConfig(Section):
     company: str | None = None
     """How messages name the company; the pipeline's name unless given."""
     unsubscribe: Annotated[str, Field(pattern=r"^(https://|mailto:)[^\s<>]+$")] | None = None
-    """Where a customer objects to messages, as https://example.com/stop?c={customer_id}."""
+    """Your own page where a customer objects, as https://example.com/stop?c={customer_id}."""
+    public_url: Annotated[str, Field(pattern=r"^https://[^\s<>?#]+$")] | None = None
+    """Where the service is reached from outside, so that one click in an e-mail unsubscribes."""
 
     @model_validator(mode="after")
     def _channels_lead_somewhere(self) -> Self:

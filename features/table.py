@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from features.aggregates import Source
 from features.catalogue import ALL
+from features.changing_facts import changing_apart, make_facts_as_of
 from features.compile import QueryParts, company_numbers_of, company_query, query_parts, sources_of
 from features.customers import attribute_features
 from features.declare import Feature
@@ -24,7 +24,6 @@ from features.snapshot import Snapshot, SnapshotError
 from features.spark.snapshot import spark_behind
 from features.spark.table import feature_table_on_spark
 from features.spine import SPINE_SCHEMA, require_usable
-from features.versions import is_read_by, rows_as_of
 
 Progress = Callable[[str, int, int], None]
 
@@ -137,14 +136,13 @@ def _parts(
 ) -> Iterator[tuple[pa.Array, pa.Table]]:
     """Places in the spine and the feature values there, by cutoff and so many rows at a time."""
     connection = _connection(snapshot)
-    sources = sources_of(chosen)
-    changing = [each for each in sources if _reads_versions(each, snapshot)]
-    provide_facts(connection, snapshot, [s for s in sources if s not in changing], progress)
+    changing, lasting = changing_apart(sources_of(chosen), snapshot)
+    provide_facts(connection, snapshot, lasting, progress)
     cutoffs, schema = _cutoffs(spine), _schema(chosen)
     asked = [(cutoff, list(_batches(spine, cutoff))) for cutoff in cutoffs]
     done, total = 0, sum(len(batches) for _, batches in asked)
     for cutoff, batches in asked:
-        _as_of(connection, snapshot, changing, cutoff)
+        make_facts_as_of(connection, snapshot, changing, cutoff)
         parts = query_parts(chosen, cutoff, snapshot.zone)
         company = [connection.execute(q).to_arrow_table() for q in parts.company.values()]
         with _one_thread(connection):
@@ -189,9 +187,9 @@ def company_numbers(snapshot: Snapshot, cutoff: datetime) -> dict[str, float | N
         return {}
     connection = _connection(snapshot)
     sources = sources_of(feature for feature in chosen if feature.company_relative)
-    changing = [each for each in sources if _reads_versions(each, snapshot)]
-    provide_facts(connection, snapshot, [each for each in sources if each not in changing])
-    _as_of(connection, snapshot, changing, cutoff)
+    changing, lasting = changing_apart(sources, snapshot)
+    provide_facts(connection, snapshot, lasting)
+    make_facts_as_of(connection, snapshot, changing, cutoff)
     values = connection.execute(company_query(chosen, cutoff, snapshot.zone)).fetchone()
     connection.close()
     return dict(zip(keys, values or (), strict=True))
@@ -209,27 +207,6 @@ def _connection(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
         "CREATE OR REPLACE TEMP MACRO epoch_seconds(t) AS CAST(floor(epoch(t)) AS BIGINT)"
     )
     return connection
-
-
-def _reads_versions(source: Source, snapshot: Snapshot) -> bool:
-    """Whether the facts differ from cutoff to cutoff; all others are made once for all."""
-    entries = snapshot.manifest.tables.items()
-    return any(e.is_versioned and is_read_by(name, source.facts) for name, e in entries)
-
-
-def _as_of(
-    connection: duckdb.DuckDBPyConnection,
-    snapshot: Snapshot,
-    sources: Sequence[Source],
-    cutoff: datetime,
-) -> None:
-    """Make the facts of `sources` from versioned tables as they stood at the cutoff."""
-    for name, entry in snapshot.manifest.tables.items():
-        if entry.is_versioned:
-            rows = rows_as_of(name, cutoff)
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {rows}")
-    for source in sources:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE facts_{source.name} AS {source.facts}")
 
 
 def _at(

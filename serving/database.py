@@ -124,7 +124,7 @@ class Database:
     Without `url` it is the file `setia.db` in the workspace. Nothing is opened, or made, until a
     transaction begins.
 
-    Raises DatabaseError when `url` is not one of PostgreSQL.
+    Raises DatabaseError when `url` is not one of PostgreSQL, or its driver is not installed.
     """
 
     def __init__(self, workspace: Path, url: str | None = None) -> None:
@@ -238,7 +238,12 @@ def _postgres(given: str) -> Engine:
             f"operations_url is of {url.get_backend_name()}; only PostgreSQL can take the place "
             f"of {FILE} in the workspace"
         )
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    try:
+        engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    except ImportError as error:
+        raise DatabaseError(
+            f"operations_url needs PostgreSQL's driver ({error}); pip install 'setia[postgresql]'"
+        ) from None
     event.listen(engine, "begin", _postgres_begin)
     return engine
 

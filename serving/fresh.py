@@ -84,7 +84,8 @@ class FreshStore:
                 # SQLite has one writer at a time, so there a turn is the transaction itself.
                 turn = func.pg_advisory_xact_lock(_TURNS, _signed(zlib.crc32(customer_id.encode())))
                 connection.execute(select(func.pg_advisory_xact_lock_shared(_EVERYBODY)))
-                connection.execute(select(turn))
+                # A snapshot then shows the transaction as under way before it draws a number.
+                connection.execute(select(turn, func.pg_current_xact_id()))
             yield FreshWriter(connection, customer_id)
 
     @contextmanager

@@ -8,18 +8,23 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Row, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Text, cast, func, literal, select
 
 from serving.database import Database, DatabaseError
 from serving.fresh import LIVE_SCORES
 from serving.online import About
 from serving.scoring import utc_text
 
-_COMMITTED_WITHIN = timedelta(minutes=5)
-"""A number that is missing for longer was taken back; PostgreSQL commits in no order of numbers."""
 _NO_LIVE = b'"live":null'
 
 _log = logging.getLogger("setia.serving")
+
+
+class _Reading(NamedTuple):
+    """The last live score that was read, and the first transaction that had not begun by then."""
+
+    sequence: int
+    following: int
 
 
 class _Pointer(NamedTuple):
@@ -53,20 +58,20 @@ class NewerScores:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._pointers: dict[str, _Pointer] = {}
-        self._settled = 0
+        self._begin()
         self._known_until: datetime | None = None
         self._changing = threading.Lock()
         self.mark = 0
         """Differs where the set of known live scores does, whatever the worker."""
 
-    def refresh(self, about: About, now: datetime) -> None:
+    def refresh(self, about: About) -> None:
         """Read what live scores were made since; forget those that the run `about` knows of."""
         if self._known_until and about.known_until < self._known_until:
-            self._settled = 0
+            self._begin()
         self._known_until = about.known_until
         try:
             if self._database.exists:
-                self._read(about, now)
+                self._read(about)
         except DatabaseError as error:
             _log.warning("newer live scores cannot be read, those known are shown: %s", error)
         with self._changing:
@@ -108,19 +113,55 @@ class NewerScores:
             return {}
         return {row.customer_id: _shown(row, about, now) for row in rows}
 
-    def _read(self, about: About, now: datetime) -> None:
+    def _begin(self) -> None:
+        self._settled = 0
+        self._awaited = _Reading(0, 0)
+
+    def _read(self, about: About) -> None:
         live = LIVE_SCORES.c
-        wanted = select(live.sequence, live.customer_id, live.score_id, live.scored_at)
-        after = wanted.where(live.sequence > self._settled).order_by(live.sequence)
         with self._database.reading() as connection:
+            wanted = select(
+                live.sequence,
+                live.customer_id,
+                live.score_id,
+                live.scored_at,
+                *_under_way(connection),
+            )
+            after = wanted.where(live.sequence > self._settled).order_by(live.sequence)
             rows = connection.execute(after).all()
         for row in rows:
             if row.scored_at > about.known_until:
                 self.note(row.customer_id, row.sequence, row.score_id, row.scored_at)
-        for row in rows:
-            if row.sequence != self._settled + 1 and row.scored_at > now - _COMMITTED_WITHIN:
-                break
-            self._settled = row.sequence
+        if rows:
+            self._settle(_Reading(rows[-1].sequence, rows[-1].following), rows[-1].oldest)
+
+    def _settle(self, reading: _Reading, oldest: int) -> None:
+        """Read from then on what lower numbers can no longer come before.
+
+        PostgreSQL commits in no order of numbers, be it minutes or days later. Whoever drew a
+        number below one that was read had begun by then, so once all those have ended, and
+        their scores were read, none of them is to come.
+        """
+        if oldest >= self._awaited.following:
+            self._settled, self._awaited = self._awaited.sequence, reading
+        if oldest == reading.following:
+            self._settled = reading.sequence
+
+
+def _under_way(connection: Connection) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """The oldest transaction that a query sees under way, and the first that has not begun.
+
+    The two are one where nothing is under way: SQLite commits in the order of the numbers.
+    """
+    if connection.dialect.name == "sqlite":
+        return literal(0).label("oldest"), literal(0).label("following")
+    snapshot = func.pg_current_snapshot()
+    # Transactions have numbers of a type of their own, which only text is cast from.
+    oldest, following = (
+        cast(cast(number, Text), BigInteger)
+        for number in (func.pg_snapshot_xmin(snapshot), func.pg_snapshot_xmax(snapshot))
+    )
+    return oldest.label("oldest"), following.label("following")
 
 
 def _token(pointer: _Pointer) -> int:

@@ -20,23 +20,6 @@ from training.bundle import Bundle, Prediction
 RiskTier: TypeAlias = Literal["high", "medium", "low"]
 TIERS: tuple[RiskTier, ...] = ("high", "medium", "low")
 
-SCORE_COLUMNS = (
-    "customer_id",
-    "cutoff",
-    "churn_probability",
-    "clv",
-    "clv_low",
-    "clv_high",
-    "expected_orders",
-    "value_at_risk",
-    "risk_tier",
-    "act_by",
-    "reason_1",
-    "reason_2",
-    "reason_3",
-)
-"""The score file's columns; money in the bundle's currency, the CLV interval at 90 %."""
-
 NUMBER_COLUMNS = (
     "churn_probability",
     "clv",
@@ -46,6 +29,18 @@ NUMBER_COLUMNS = (
     "value_at_risk",
 )
 """Those of SCORE_COLUMNS that hold numbers."""
+
+SCORE_COLUMNS = (
+    "customer_id",
+    "cutoff",
+    *NUMBER_COLUMNS,
+    "risk_tier",
+    "act_by",
+    "reason_1",
+    "reason_2",
+    "reason_3",
+)
+"""The score file's columns; money in the bundle's currency, the CLV interval at 90 %."""
 
 _EXPLAINED_AT_ONCE = 500
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from features.catalogue import feature_named
 from serving.online import FILE, OnlineError, OnlineSnapshot, bundle_digest
-from training.bundle import Bundle, BundleError, load_bundle
+from training.bundle import Bundle, BundleError, open_bundle
 
+_NO_MODEL = "there is no usable model; run `setia train --promote`"
 _log = logging.getLogger("setia.serving")
 
 
@@ -35,14 +36,14 @@ class Served:
 
 
 def load_served(workspace: Path) -> Served:
-    """Open the bundle and the online snapshot of `workspace`.
+    """Open the bundle, whose models are not read yet, and the online snapshot of `workspace`.
 
     Raises NotReady when either is missing or unusable, or when they do not belong together.
     """
     try:
-        bundle = load_bundle(workspace / "bundle")
+        bundle = open_bundle(workspace / "bundle")
     except BundleError as error:
-        raise NotReady("there is no usable model; run `setia train --promote`") from error
+        raise NotReady(_NO_MODEL) from error
     try:
         snapshot = OnlineSnapshot(workspace / "scores" / FILE)
     except OnlineError as error:
@@ -78,6 +79,13 @@ def _know_words(bundle: Bundle) -> None:
         raise NotReady(f"the bundle was trained with another Setia: {error.args[0]}") from None
 
 
+def _read_models(served: Served) -> None:
+    try:
+        _ = served.bundle.models
+    except BundleError as error:
+        raise NotReady(_NO_MODEL) from error
+
+
 class Shelf:
     """Holds what is served now and takes up a newer bundle and snapshot once both agree.
 
@@ -110,22 +118,35 @@ class Shelf:
     def refresh(self) -> bool:
         """Load again if any file has changed since the last try; True when something new is served.
 
-        A running request keeps the bundle and the snapshot it began with.
+        A running request keeps the bundle and the snapshot it began with. The first to be served
+        answers with its scores before its models are read; one that replaces another waits.
         """
         seen = self._signature()
         if seen == self._seen:
             return False
         self._seen = seen
         try:
-            self._served = load_served(self.workspace)
+            served = load_served(self.workspace)
+            if self.is_ready:
+                _read_models(served)
         except NotReady as error:
             self.reason = str(error)
             _log.warning("nothing new to serve: %s (%s)", error, error.__cause__ or "no more known")
             return False
-        self.reason = ""
-        about = self._served.snapshot.about
+        self._served, self.reason = served, ""
+        about = served.snapshot.about
         _log.info("serving %d customers scored by model %s", about.customers, about.model_version)
         return True
+
+    def read_models(self) -> None:
+        """Read the models of what is served, for no request to wait; serve nothing if unusable."""
+        if self._served is None:
+            return
+        try:
+            _read_models(self._served)
+        except NotReady as error:
+            self._served, self.reason = None, str(error)
+            _log.warning("nothing is served any more: %s (%s)", error, error.__cause__)
 
     def _signature(self) -> tuple[tuple[str, int, int], ...]:
         """Names, inodes and times of the folder that holds the bundle and of the snapshot.

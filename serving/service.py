@@ -5,6 +5,7 @@ Read when a worker starts: `SETIA_WORKSPACE` names the workspace (default `var`)
 `SETIA_ACCESS_LOG` turns the access log on.
 """
 
+import gc
 import logging
 import os
 from functools import partial
@@ -53,7 +54,11 @@ class Setia:
         logging.getLogger("setia").setLevel(logging.INFO)
         start_access_log()
         workspace = Path(os.environ.get(WORKSPACE_VARIABLE, "var"))
+        # A start makes no garbage, and the search for some would take a tenth of it.
+        gc.disable()
         self.shelf: Shelf = install(app, workspace, os.environ.get(OPERATIONS_VARIABLE))
+        gc.freeze()
+        gc.enable()
         if not app.state.access.ring.required:
             logging.getLogger("setia.serving").warning(NO_KEYS)
 

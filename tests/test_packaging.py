@@ -1,6 +1,7 @@
 """What is shipped: imports from anywhere, MLflow's entry points, locks, and the code's shape."""
 
 import ast
+import importlib.metadata
 import os
 import re
 import shutil
@@ -91,6 +92,20 @@ print(*app.openapi()["paths"])
     assert {"/v1/customers/{customer_id}", "/v1/outreach/decisions"} <= set(paths.split())
 
 
+def test_a_server_starts_before_it_imports_what_takes_long(tmp_path: Path) -> None:
+    """The parent process needs no database; a worker reads its models once it is ready."""
+    code = """
+import sys
+from pathlib import Path
+import serving.service
+from serving.api.app import install
+print(*({"sqlalchemy", "numpy"} & set(sys.modules)))
+install(serving.service.app, Path("var"))
+print(*({"lightgbm", "scipy.special"} & set(sys.modules)))
+"""
+    assert python(tmp_path, code) == "\n\n"
+
+
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("company")
@@ -156,10 +171,11 @@ def locked(name: str) -> Iterator[str]:
     yield from (REPOSITORY / name).read_text().replace("\\\n", " ").splitlines()
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-serving.lock"])
-def test_a_lock_pins_and_hashes_every_line_and_names_no_host(name: str) -> None:
+@pytest.mark.parametrize(("name", "at_least"), [("", 150), ("-serving", 50), ("-postgresql", 2)])
+def test_a_lock_pins_and_hashes_every_line_and_names_no_host(name: str, at_least: int) -> None:
+    name = f"requirements{name}.lock"
     lines = list(locked(name))
-    assert len(lines) > 50
+    assert len(lines) >= at_least
     for line in lines:
         assert re.fullmatch(
             r"[\w.\[\],-]+==[\w.+!]+( ;[^#]+?)?( +--hash=sha256:[0-9a-f]{64})+", line
@@ -168,13 +184,26 @@ def test_a_lock_pins_and_hashes_every_line_and_names_no_host(name: str) -> None:
     assert not re.search(r"https?:|//|index-url|find-links", text)
 
 
+def versions(lock: str) -> dict[str, str]:
+    """Name to pinned requirement."""
+    return {line.split("==")[0]: line.split()[0] for line in locked(lock)}
+
+
 def test_serving_is_locked_to_the_versions_that_were_tested() -> None:
-    every, serving = (
-        {line.split("==")[0]: line.split()[0] for line in locked(name)}
-        for name in ("requirements.lock", "requirements-serving.lock")
-    )
-    assert {name: every.get(name) for name in serving} == serving
+    every, serving = versions("requirements.lock"), versions("requirements-serving.lock")
+    driver = versions("requirements-postgresql.lock")
+    assert (serving | driver).items() <= every.items()
+    assert {"psycopg", "psycopg-binary"} <= driver.keys() - serving.keys()
     assert not serving.keys() & {*NOT_SERVED, "scikit-learn"}
+
+
+def test_what_serving_is_locked_to_takes_less_than_400_megabytes() -> None:
+    """Every file of it as installed here, compiled modules included; pip's own are not counted."""
+    found = [
+        importlib.metadata.distribution(name) for name in versions("requirements-serving.lock")
+    ]
+    files = [path.locate() for one in found for path in one.files or ()]
+    assert 200e6 < sum(Path(path).stat().st_size for path in files if Path(path).exists()) < 400e6
 
 
 def modules() -> list[Path]:

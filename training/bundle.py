@@ -6,11 +6,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 
-import lightgbm as lgb
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -31,6 +31,7 @@ __all__ = [
     "Typical",
     "Uplift",
     "load_bundle",
+    "open_bundle",
     "write_bundle",
 ]
 
@@ -74,16 +75,33 @@ class BundleManifest(BundleInfo):
 
 @dataclass(frozen=True)
 class Bundle:
-    """Verified models with their manifest and model card."""
+    """Verified files with their manifest, the models' inputs in order, and the model card."""
 
+    folder: Path
     manifest: BundleManifest
-    models: Models
+    contract: FeatureContract
     card: str
+    files: Mapping[str, bytes] = field(repr=False)
+    """What was verified, by name: the models are read from these bytes."""
 
-    @property
-    def contract(self) -> FeatureContract:
-        """The inputs the models take, in order."""
-        return self.models.contract
+    @cached_property
+    def models(self) -> Models:
+        """The models, read when first asked for.
+
+        Raises BundleError when a file is not what its name says, or when a booster does not take
+        the contract's features.
+        """
+        from lightgbm.basic import LightGBMError  # takes longer to import than all of the service
+
+        try:
+            models = read_models(self.files)
+        except (ValidationError, LightGBMError) as error:
+            raise _unreadable(self.folder, error) from None
+        if misfit(models):
+            raise BundleError(
+                f"{self.folder}: a model takes other features than contract.json; retrain"
+            )
+        return models
 
     def predict(self, X: Matrix) -> Prediction:
         """Predictions for each row of `X` (see `Models.predict`)."""
@@ -132,34 +150,47 @@ def write_bundle(folder: Path, models: Models, info: BundleInfo, card: str) -> B
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read and verify the bundle in `folder`; nothing in it is executed or unpickled.
+    """The bundle in `folder` with its models read, as `open_bundle` and `Bundle.models` do.
 
-    Raises BundleError when a file is missing, extra, a link or changed, when the boosters do not
-    take the contract's features, and, with SETIA_BUNDLE_KEY set, when the signature is not ours.
+    Raises BundleError as they do.
+    """
+    bundle = open_bundle(folder)
+    _ = bundle.models
+    return bundle
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Read and verify the files in `folder`; nothing in them is executed or unpickled.
+
+    Raises BundleError when a file is missing, extra, a link or changed, and, with
+    SETIA_BUNDLE_KEY set, when the signature is not ours.
     """
     before = _identity(folder)
     try:
-        return _load(folder)
+        return _open(folder)
     except BundleError:
         if _identity(folder) == before:
             raise
-        return _load(folder)  # replaced while we were reading; the new one is whole
+        return _open(folder)  # replaced while we were reading; the new one is whole
 
 
-def _load(folder: Path) -> Bundle:
+def _open(folder: Path) -> Bundle:
     files = _read(folder)
     content = files.pop(MANIFEST)
     _verify_signature(folder, content, files.pop(SIGNATURE, b""))
     try:
         manifest = BundleManifest.model_validate_json(content)
         _verify_files(folder, manifest, files)
-        models = read_models(files)
-    except (ValidationError, lgb.basic.LightGBMError) as error:
-        raise BundleError(
-            f"{folder} cannot be read as a bundle: {error}; export it again"
-        ) from None
-    _verify_contract(folder, manifest, models)
-    return Bundle(manifest, models, files["card.md"].decode())
+        contract = FeatureContract.model_validate_json(files["contract.json"])
+    except ValidationError as error:
+        raise _unreadable(folder, error) from None
+    if contract.hash != manifest.contract_hash:
+        raise BundleError(f"{folder}: contract.json is not the contract of the manifest; retrain")
+    return Bundle(folder, manifest, contract, files["card.md"].decode(), files)
+
+
+def _unreadable(folder: Path, error: Exception) -> BundleError:
+    return BundleError(f"{folder} cannot be read as a bundle: {error}; export it again")
 
 
 def _read(folder: Path) -> dict[str, bytes]:
@@ -200,13 +231,6 @@ def _verify_files(folder: Path, manifest: BundleManifest, files: Mapping[str, by
             raise BundleError(f"{folder}: {name!r} is missing; export it again")
         if _digest(files[name]) != manifest.files[name]:
             raise BundleError(f"{folder}: {name!r} changed after it was written; export it again")
-
-
-def _verify_contract(folder: Path, manifest: BundleManifest, models: Models) -> None:
-    if models.contract.hash != manifest.contract_hash:
-        raise BundleError(f"{folder}: contract.json is not the contract of the manifest; retrain")
-    if misfit(models):
-        raise BundleError(f"{folder}: a model takes other features than contract.json; retrain")
 
 
 def _replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -8,18 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.snapshot import Snapshot
+from features.trials import CONTACTS_SCHEMA
 from features.windows import local_day, start_of_day
 from training.families.glm import Vector
-
-CONTACTS_SCHEMA = pa.schema(
-    [
-        ("customer_id", pa.string()),
-        ("contacted_at", pa.timestamp("us", tz="UTC")),
-        ("campaign", pa.string()),
-        ("arm", pa.string()),
-    ]
-)
-"""The columns of `contacts` that tell a trial; `arm` is treatment or holdout."""
 
 _QUERY = f"SELECT {', '.join(CONTACTS_SCHEMA.names)} FROM contacts WHERE arm IS NOT NULL"
 

@@ -40,6 +40,10 @@ class OrdersModel:
     level: float
     """Factor that sets the total."""
 
+    def predict(self, X: Matrix) -> Vector:
+        """Expected purchase days of each row."""
+        return self.ensemble.predict(X) * self.level
+
 
 @dataclass(frozen=True)
 class ValueModel:

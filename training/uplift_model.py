@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -82,6 +82,15 @@ class UpliftModel:
         return np.asarray(sum(term.predict(X) for term in self.terms))
 
 
+class Foreseen(NamedTuple):
+    """What contact would do to each of some rows."""
+
+    changes: Vector | None
+    """What it adds to the chance of staying; None while the model abstains."""
+    do_not_disturb: npt.NDArray[np.bool_]
+    """True where it would rather drive away."""
+
+
 @dataclass(frozen=True)
 class Uplift:
     """An uplift model with the verdict on it: whether it ranks, and whom it leaves alone."""
@@ -94,15 +103,11 @@ class Uplift:
     scale: Scale
     disturbance: Disturbance
 
-    def changes(self, X: Matrix) -> Vector | None:
-        """What contact adds to each row's chance of staying; None while the model abstains."""
-        return self.scale.apply(self.model.predict(X)) if self.ranks and len(X) else None
-
-    def do_not_disturb(self, X: Matrix) -> npt.NDArray[np.bool_]:
-        """True for each row that contact would rather drive away."""
-        if not len(X):
-            return np.zeros(0, dtype=bool)
-        return self.disturbance.flags(self.model.predict(X))
+    def foreseen(self, X: Matrix) -> Foreseen:
+        """What contact would do to each row, of which there may be none."""
+        predicted = self.model.predict(X) if len(X) else np.zeros(0)
+        changes = self.scale.apply(predicted) if self.ranks else None
+        return Foreseen(changes, self.disturbance.flags(predicted))
 
 
 class _TermPlan(BaseModel):

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.aggregates import Source
+from features.changing_facts import changing_apart, make_facts, make_facts_as_of
 from features.compile import features_query, sources_of
 from features.declare import Feature
 from features.snapshot import Snapshot
 from features.spark.connection import SparkConnection
-from features.versions import is_read_by, rows_as_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -29,13 +28,12 @@ def feature_frames(
 
     `spine` is SQL for (place, customer_id); columns come back as those two, then f0, f1, …
     """
-    sources = sources_of(chosen)
-    changing = [source for source in sources if _reads_versions(source, snapshot)]
-    _facts(connection, [source for source in sources if source not in changing])
+    changing, lasting = changing_apart(sources_of(chosen), snapshot)
+    make_facts(connection, lasting)
 
     def frame_at(spine: str, cutoff: datetime) -> "DataFrame":
         connection.execute(f"CREATE OR REPLACE TEMP TABLE spine AS {spine}")
-        _as_of(connection, snapshot, changing, cutoff)
+        make_facts_as_of(connection, snapshot, changing, cutoff)
         keys = ("place", "customer_id")
         return connection.execute(features_query(chosen, cutoff, snapshot.zone, keys)).frame
 
@@ -79,24 +77,3 @@ def _asked_at(spine: pa.Table, cutoff: datetime) -> pa.Table:
     return pa.table(
         {"place": rows.cast(pa.int64()), "customer_id": spine["customer_id"].take(rows)}
     )
-
-
-def _facts(connection: SparkConnection, sources: Sequence[Source]) -> None:
-    for source in sources:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE facts_{source.name} AS {source.facts}")
-
-
-def _reads_versions(source: Source, snapshot: Snapshot) -> bool:
-    entries = snapshot.manifest.tables.items()
-    return any(e.is_versioned and is_read_by(name, source.facts) for name, e in entries)
-
-
-def _as_of(
-    connection: SparkConnection, snapshot: Snapshot, sources: Sequence[Source], cutoff: datetime
-) -> None:
-    """Make the facts of `sources` from versioned tables as they stood at the cutoff."""
-    for name, entry in snapshot.manifest.tables.items():
-        if entry.is_versioned:
-            rows = rows_as_of(name, cutoff)
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {rows}")
-    _facts(connection, sources)

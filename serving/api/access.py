@@ -17,6 +17,8 @@ SIGNED = "/v1/outcomes/signed"
 OPEN_PATHS = frozenset(
     {"/", "/healthz", "/livez", "/readyz", "/metrics", "/v1/openapi.json", SIGNED}
 )
+_OPEN_BELOW = "/v1/unsubscribe/"
+"""Here the link itself is signed."""
 
 _ADMIN: frozenset[Scope] = frozenset({"admin"})
 _ENOUGH: dict[str, frozenset[Scope]] = {
@@ -37,6 +39,11 @@ _NO_DIGEST = "0" * 64
 _NOTE_EVERY = timedelta(minutes=1)
 
 _log = logging.getLogger("setia.serving")
+
+
+def is_open(path: str) -> bool:
+    """Whether a path asks for no key."""
+    return path in OPEN_PATHS or path.startswith(_OPEN_BELOW)
 
 
 def scopes_enough(method: str, path: str) -> frozenset[Scope]:
@@ -114,7 +121,7 @@ class Access:
         Leaves the key in `scope["setia.key"]`. Raises Problem 401 without an active key, 403
         when its scopes are not enough, 429 over its limit and 503 while keys cannot be read.
         """
-        if scope["path"] in OPEN_PATHS:
+        if is_open(scope["path"]):
             return []
         authorization = _header(scope, b"authorization")
         if not self.ring.required and self.ring.readable and _is_local(scope):

@@ -134,7 +134,7 @@ def refresh(app: FastAPI) -> None:
     if shelf.refresh():
         metrics.serving(shelf.served)
     if shelf.is_ready:
-        newer.refresh(shelf.served.snapshot.about, datetime.now(UTC))
+        newer.refresh(shelf.served.snapshot.about)
     metrics.refused(shelf.refused)
     access.ring.refresh()
     metrics.guarded(required=access.ring.required)
@@ -157,10 +157,11 @@ def _add_routes(app: FastAPI) -> None:
         outcomes,
         outreach_decisions,
         scores,
+        unsubscribe,
     )
 
     about_scores = (scores, live, events, customers, at_risk, export, models)
-    about_outreach = (outcomes, callbacks, outreach_decisions, deliveries, effect)
+    about_outreach = (outcomes, callbacks, outreach_decisions, deliveries, effect, unsubscribe)
     for module in (*about_scores, *about_outreach, erasure):
         app.include_router(module.router)
 
@@ -177,9 +178,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _watch(app: FastAPI) -> None:
+    shelf: Shelf = app.state.shelf
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         await asyncio.to_thread(refresh, app)
+        await asyncio.to_thread(shelf.read_models)
 
 
 async def _metrics(request: Request) -> Response:

@@ -56,9 +56,9 @@ def link(operation: str, says: str, **members: Any) -> dict[str, Any]:
 
 
 def _security(method: str, path: str) -> list[dict[str, list[str]]]:
-    from serving.api.access import OPEN_PATHS, scopes_enough
+    from serving.api.access import is_open, scopes_enough
 
-    if path in OPEN_PATHS:
+    if is_open(path):
         return []
     return [{"apiKey": [scope]} for scope in sorted(scopes_enough(method, path))]
 

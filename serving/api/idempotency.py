@@ -6,10 +6,11 @@ After draft-ietf-httpapi-idempotency-key-header-07.
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 from fastapi import Header, Request
@@ -17,8 +18,10 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.api.kept_answers import Asked, Kept, KeptAnswers
 from serving.api.problems import Problem
+
+if TYPE_CHECKING:
+    from serving.api.kept_answers import KeptAnswers
 
 _HEADER = b"idempotency-key"
 _METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -29,6 +32,25 @@ _NOBODY = "local"
 """Who asks while no API key exists."""
 
 _log = logging.getLogger("setia.serving")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it is remembered: who sent it under which key, and what it asked."""
+
+    caller: str
+    key: str
+    request: str
+    request_hash: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer that was given before."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 async def idempotency_key(
@@ -70,7 +92,7 @@ class IdempotentApp:
 
 
 async def _once(
-    app: ASGIApp, scope: Scope, receive: Receive, send: Send, given: str, store: KeptAnswers
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, given: str, store: "KeptAnswers"
 ) -> None:
     from serving.database import DatabaseError
 
@@ -96,7 +118,7 @@ async def _once(
         await send(held)
 
 
-async def _settle(store: KeptAnswers, asked: Asked, answer: Kept) -> None:
+async def _settle(store: "KeptAnswers", asked: Asked, answer: Kept) -> None:
     """Keep the answer before it is sent: once a client has it, it is the answer for good."""
     from serving.database import DatabaseError
 

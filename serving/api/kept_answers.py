@@ -1,12 +1,11 @@
 """Answers kept by idempotency key, so that the same request is answered the same again."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from serving.api.idempotency import Asked, Kept
 from serving.api.problems import Problem
 from serving.database import IDEMPOTENCY, Database
 
@@ -14,25 +13,6 @@ KEPT = timedelta(hours=24)
 """How long an answer is given again."""
 CLAIMED = timedelta(minutes=2)
 """After so long, a request whose answer never came (a crash) may be done again."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request as it is remembered: who sent it under which key, and what it asked."""
-
-    caller: str
-    key: str
-    request: str
-    request_hash: str
-
-
-@dataclass(frozen=True)
-class Kept:
-    """An answer that was given before."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class KeptAnswers:

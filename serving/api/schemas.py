@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from serving.scoring import RiskTier
+
 _LARGEST = sys.float_info.max
 MOST_CUSTOMERS = 10_000
 MOST_EXPLAINED = 500
@@ -133,7 +135,7 @@ class ScoreAnswer(BaseModel):
     clv_high: float | None
     expected_orders: float | None
     value_at_risk: float
-    risk_tier: Literal["high", "medium", "low"]
+    risk_tier: RiskTier
     act_by: date | None
     """The local date by which to act; null when the features came with the call."""
     score_id: str | None

@@ -3,13 +3,14 @@
 import hmac
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 
 DEFAULT_SHARE = 0.05
 _SHORTEST_KEY = 16
 _SCALE = 2.0**-64
+_POWER = 0.8
 
 
 class HoldoutError(ValueError):
@@ -90,36 +91,23 @@ def holdout_report(holdout: Holdout, stratum_of: Mapping[str, str]) -> dict[str,
 
 
 def smallest_detectable_effect(
-    customers: int, base_rate: float, share: float = DEFAULT_SHARE, *, power: float = 0.8
+    customers: int, base_rate: float, share: float = DEFAULT_SHARE
 ) -> float:
     """The smallest change of `base_rate`, in absolute points, that this holdout can show.
 
-    Found with probability `power` by a two-sided test at 5 %; `customers` are those eligible,
+    Found four times in five by a two-sided test at 5 %; `customers` are those eligible,
     both arms together. Source: the normal approximation for two proportions, both with the
     variance of the base rate (Fleiss, Levin and Paik 2003, chapter 4).
     """
-    _require_rates(base_rate, share, power)
+    for name, rate in (("base rate", base_rate), ("holdout share", share)):
+        if not 0 < rate < 1:
+            raise HoldoutError(f"a {name} of {rate} is not between 0 and 1")
     held_out = customers * share
     if held_out < 1:
         raise HoldoutError(f"{share:.1%} of {customers} customers hold nobody out; raise the share")
     spread = base_rate * (1 - base_rate) * (1 / held_out + 1 / (customers - held_out))
-    return _reach(power) * math.sqrt(spread)
-
-
-def customers_needed(
-    effect: float, base_rate: float, share: float = DEFAULT_SHARE, *, power: float = 0.8
-) -> int:
-    """How many eligible customers show a change of `effect` points: the inverse of the above."""
-    _require_rates(base_rate, share, power)
-    if effect == 0:
-        raise HoldoutError("no number of customers shows an effect of 0")
-    spread = base_rate * (1 - base_rate) * (1 / share + 1 / (1 - share))
-    return math.ceil((_reach(power) / effect) ** 2 * spread)
-
-
-def _reach(power: float) -> float:
     normal = NormalDist()
-    return normal.inv_cdf(0.975) + normal.inv_cdf(power)
+    return (normal.inv_cdf(0.975) + normal.inv_cdf(_POWER)) * math.sqrt(spread)
 
 
 def _stratum(customers: int, held_out: int, share: float) -> Stratum:
@@ -127,14 +115,3 @@ def _stratum(customers: int, held_out: int, share: float) -> Stratum:
     limit = NormalDist().inv_cdf(0.9995) * math.sqrt(expected * (1 - share))
     # One customer more or less is never odd, however small the stratum.
     return Stratum(customers, held_out, expected, abs(held_out - expected) > limit + 1)
-
-
-def _require_rates(base_rate: float, share: float, power: float) -> None:
-    named: Iterable[tuple[str, float]] = (
-        ("base rate", base_rate),
-        ("holdout share", share),
-        ("power", power),
-    )
-    for name, rate in named:
-        if not 0 < rate < 1:
-            raise HoldoutError(f"a {name} of {rate} is not between 0 and 1")

@@ -101,6 +101,7 @@ MESSAGES = Table(
 
 `state` is pending, sending, delivered, expired, suppressed, dead or unknown; `effect_key` is a
 hash of customer, programme, step and window (or of the event), so that nothing is said twice.
+No row is ever deleted, erasure clears it, so that SQLite too gives no `sequence` twice.
 """
 
 ATTEMPTS = Table(

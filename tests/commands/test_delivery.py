@@ -115,6 +115,27 @@ def test_status_tells_how_each_endpoint_fares_and_enable_opens_one(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("_secrets")
+def test_messages_of_a_removed_endpoint_are_given_up_and_said_to_be(tmp_path: Path) -> None:
+    with receiving() as receiver:
+        file = config(tmp_path, receiver)
+        both = file.read_text()
+        due = datetime.now(UTC) - timedelta(hours=25)
+        waiting(file, new("a", endpoint="crm0"), new("b", endpoint="old"), now=due)
+        status = setia("outreach", "status", "-c", file).done().out
+        assert "old: not configured; 1 pending; the oldest has been due for 1 day, 1:00" in status
+        assert "! old is not in outreach.endpoints: its messages wait a day" in status
+        said = setia("outreach", "send", "-c", file).done().out
+        assert "crm0: 1 delivered\nold: 1 given up\n! old is not in outreach.endpoints" in said
+        assert "replay --endpoint old" in said
+        assert "outreach.endpoints" in setia("outreach", "dead", "-c", file).done().out
+        replayed = setia("outreach", "replay", "--endpoint", "old", "-c", file).done().out
+        assert "! old is not in outreach.endpoints" in replayed
+        file.write_text(both.replace("crm0:", "old:"))
+        assert setia("outreach", "send", "-c", file).done().out == "old: 1 delivered\n"
+        assert sorted(receiver.ids) == sorted([message_id("a"), message_id("b")])
+
+
+@pytest.mark.usefixtures("_secrets")
 def test_dead_letters_are_shown_and_sent_again_under_their_ids(tmp_path: Path) -> None:
     with receiving() as receiver:
         file = config(tmp_path, receiver)

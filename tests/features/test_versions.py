@@ -188,7 +188,9 @@ def test_reading_the_last_state_instead_of_the_one_known_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshot = logged(tmp_path, random_log(4))
-    monkeypatch.setattr("features.table.rows_as_of", lambda table, _: rows_as_of(table, None))
+    monkeypatch.setattr(
+        "features.changing_facts.rows_as_of", lambda table, _: rows_as_of(table, None)
+    )
     caught = {change.name for change in changed_features(snapshot, CUTOFFS)}
     assert "tickets_open" in caught
 

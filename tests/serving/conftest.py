@@ -39,3 +39,11 @@ def database(place: Place) -> Iterator[Database]:
     opened = place.open()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def other(place: Place, database: Database) -> Iterator[Database]:
+    """The same database as another worker has it open."""
+    opened = place.open()
+    yield opened
+    opened.close()

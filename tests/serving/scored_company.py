@@ -49,6 +49,14 @@ class Company:
     X: np.ndarray
     scores: list[Score]
 
+    def linked(self, folder: Path) -> Path:
+        """A workspace in `folder` with the same bundle and scores, and operations of its own."""
+        workspace = folder / "var"
+        workspace.mkdir()
+        for name in ("bundle", "scores"):
+            (workspace / name).symlink_to(self.workspace / name)
+        return workspace
+
 
 def score_company(
     workspace: Path,

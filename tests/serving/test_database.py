@@ -134,6 +134,14 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     database.close()
 
 
+def test_without_the_driver_of_postgresql_its_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(DatabaseError, match=r"needs PostgreSQL's driver .* 'setia\[postgresql\]'"):
+        Database(tmp_path, "postgresql://me:s3cret@host/setia")
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -30,6 +30,7 @@ from serving.scoring import write_scores
 from tests.conftest import write_snapshot
 from tests.serving.live_company import score_live_company
 from tests.serving.operations import NOW
+from tests.serving.outreach.outboxes import new, write
 from tests.serving.outreach.programme import DAY, HORIZON, START, begin, config, draw
 from tests.serving.scored_company import Company, publish, score_company
 
@@ -150,6 +151,18 @@ def test_what_waits_to_be_sent_is_stopped(database: Database, tmp_path: Path) ->
     with database.reading() as connection:
         row = connection.execute(select(MESSAGES)).one()
     assert (row.state, row.payload, row.customer_id[:7]) == ("suppressed", {}, "erased_")
+
+
+def test_the_number_of_an_erased_message_is_never_given_again(
+    database: Database, tmp_path: Path
+) -> None:
+    """SQLite would give the last number twice if its row went; receivers order by it."""
+    write(database, new("a", OTHER), new("b", WHO))
+    erase_customer(database, tmp_path, WHO, "command", NOW)
+    write(database, new("c", OTHER))
+    with database.reading() as connection:
+        numbers = connection.scalars(select(MESSAGES.c.sequence).order_by(MESSAGES.c.sequence))
+        assert numbers.all() == [1, 2, 3]
 
 
 def test_a_message_in_a_worker_s_hands_is_not_tried_again(

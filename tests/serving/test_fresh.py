@@ -1,6 +1,5 @@
 """Fresh rows and scores in the operations database, on SQLite and on PostgreSQL."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -11,15 +10,7 @@ from serving.database import Database
 from serving.fresh import LIVE_SCORES, FreshStore
 from serving.scoring import Score
 from serving.standings import set_standings, standing
-from tests.serving.operations import NOW, Place
-
-
-@pytest.fixture
-def other(place: Place, database: Database) -> Iterator[Database]:
-    """The same database as another worker has it open."""
-    opened = place.open()
-    yield opened
-    opened.close()
+from tests.serving.operations import NOW
 
 
 def score(customer_id: str, propensity: float, cutoff: datetime = NOW) -> Score:

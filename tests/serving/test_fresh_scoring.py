@@ -170,7 +170,7 @@ def test_workers_at_once_tell_of_a_recovery_once(
     )
     assert scores[-1].churn_probability == pytest.approx(whole.churn_probability, abs=1e-12)
     for newer in known:
-        newer.refresh(served.snapshot.about, datetime.now(UTC))
+        newer.refresh(served.snapshot.about)
     assert known[0].mark == known[1].mark != 0
     other.close()
 

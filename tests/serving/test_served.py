@@ -1,6 +1,9 @@
 """What is served: a bundle and the scores it made, taken up together or not at all."""
 
+import hashlib
+import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from tests.serving.scored_company import (
     score_company,
 )
 from tests.tiny_bundle import tiny_bundle, tiny_rows
+from training.bundle import open_bundle
 
 
 @pytest.fixture
@@ -88,6 +92,43 @@ def test_between_promotion_and_scoring_the_old_pair_keeps_answering(fresh: Compa
     score_company(fresh.workspace, customers=20, value=False, serving=ServingConfig(language="id"))
     assert shelf.refresh()
     assert shelf.served.bundle.models.value is None
+
+
+def spoil(company: Company) -> None:
+    """Promote a file that is no model and score with it, every hash agreeing."""
+    folder = company.workspace / "bundle"
+    (folder / "churn.trees.txt").write_text("tree\nno model\n")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    digest = hashlib.sha256((folder / "churn.trees.txt").read_bytes()).hexdigest()
+    manifest["files"]["churn.trees.txt"] = digest
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    scored_by = replace(company.bundle, manifest=open_bundle(folder).manifest)
+    publish(replace(company, bundle=scored_by))
+
+
+def test_scores_are_served_before_the_models_are_read_and_no_more_once_they_cannot_be(
+    fresh: Company,
+) -> None:
+    spoil(fresh)
+    shelf = Shelf(fresh.workspace)
+    assert shelf.refresh()
+    assert shelf.served.snapshot.find("c_0003") is not None
+    shelf.read_models()
+    assert not shelf.is_ready
+    with pytest.raises(NotReady, match=r"no usable model; run `setia train --promote`"):
+        _ = shelf.served
+
+
+def test_models_that_cannot_be_read_never_replace_those_that_are_served(fresh: Company) -> None:
+    shelf = Shelf(fresh.workspace)
+    shelf.refresh()
+    before = shelf.served
+    spoil(fresh)
+    assert not shelf.refresh()
+    shelf.read_models()
+    assert shelf.served is before
+    assert shelf.refused is not None
+    assert "no usable model" in shelf.refused
 
 
 def test_an_empty_workspace_becomes_ready_when_the_files_arrive(tmp_path: Path) -> None:

@@ -22,11 +22,7 @@ SCORES = {"customer_ids": ["c_0001"]}
 
 @pytest.fixture(scope="module")
 def workspace(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keys") / "var"
-    folder.mkdir()
-    for name in ("bundle", "scores"):
-        (folder / name).symlink_to(company.workspace / name)
-    return folder
+    return company.linked(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="module")

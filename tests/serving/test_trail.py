@@ -11,11 +11,12 @@ from serving.after_run import follow_run
 from serving.database import Database
 from serving.fresh import FreshStore
 from serving.outreach.outbox import NewMessage, enqueue
-from serving.outreach.records import DECISIONS, PROGRAMMES
+from serving.outreach.records import DECISIONS
 from serving.served import load_served
 from serving.standings import Change, tell
 from serving.trail import decisions_of, score_history
 from tests.serving.operations import NOW
+from tests.serving.outreach.outbox_rows import add_programme
 from tests.serving.scored_company import Api, Company, publish, score_company
 
 DAY = timedelta(days=1)
@@ -83,18 +84,10 @@ def test_a_decision_is_told_with_its_message(database: Database) -> None:
             "expected_gain": 12.5,
         },
     ]
-    programme = {
-        "name": "retention",
-        "holdout_key": b"k",
-        "holdout_share": 0.05,
-        "planned": 10,
-        "started_at": NOW,
-        "plans": 2,
-    }
     message = NewMessage("crm", "outreach.contact", CUSTOMER, "e" * 64, {}, "dec_2")
     common = {"programme": "retention", "run": "r", "customer_id": CUSTOMER, "occasion": "risk"}
     with database.writing() as connection:
-        connection.execute(insert(PROGRAMMES).values(programme))
+        add_programme(connection)
         for row in rows:
             connection.execute(insert(DECISIONS).values({**common, "value": 1.0, **row}))
         enqueue(connection, [message], NOW + DAY)

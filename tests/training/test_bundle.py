@@ -9,7 +9,7 @@ import pytest
 
 from features.feature_contract import FeatureColumn, FeatureContract, FeatureMismatch
 from tests.tiny_bundle import TINY_CONTRACT, TINY_INFO, tiny_bundle, tiny_models, tiny_rows
-from training.bundle import Bundle, BundleError, load_bundle, write_bundle
+from training.bundle import Bundle, BundleError, load_bundle, open_bundle, write_bundle
 
 FIELDS = ("propensity", "expected_orders", "clv", "clv_low", "clv_high")
 
@@ -145,6 +145,25 @@ def test_a_model_of_other_features_is_refused_when_every_hash_agrees(
     rehash(tmp_path / "bundle", "churn.trees.txt")
     with pytest.raises(BundleError, match="takes other features than contract"):
         load_bundle(tmp_path / "bundle")
+
+
+def test_an_opened_bundle_reads_the_bytes_that_were_verified(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    """Its models are read later, and what has come into the folder since is not among them."""
+    opened = open_bundle(tmp_path / "bundle")
+    tiny_bundle(tmp_path / "bundle", value=False)
+    assert opened.models.value is not None
+    X = tiny_rows(20, seed=9)
+    assert np.array_equal(opened.predict(X).clv, bundle.predict(X).clv)
+
+
+def test_a_file_that_is_no_model_is_refused_when_it_is_read(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "bundle" / "churn.trees.txt").write_text("tree\nno model\n")
+    rehash(tmp_path / "bundle", "churn.trees.txt")
+    opened = open_bundle(tmp_path / "bundle")
+    with pytest.raises(BundleError, match=r"bundle cannot be read as a bundle: .* export it again"):
+        _ = opened.models
 
 
 def test_an_empty_or_absent_folder_is_refused_with_the_command_that_makes_one(

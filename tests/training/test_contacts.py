@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from features.snapshot import Snapshot
+from features.trials import CONTACTS_SCHEMA
 from tests.conftest import MakeSnapshot
-from training.contacts import CONTACTS_SCHEMA, randomised_contacts
+from training.contacts import randomised_contacts
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 ORDER = {"customer_id": "a", "ordered_at": datetime(2024, 1, 1, tzinfo=UTC), "amount": 5.0}

@@ -49,8 +49,8 @@ def test_every_learner_comes_back_from_its_files_to_the_bit(tmp_path: Path, lear
     found = load_bundle(tmp_path / "bundle").models.uplift
     assert found is not None
     np.testing.assert_array_equal(found.model.predict(ROWS), uplift.model.predict(ROWS))
-    np.testing.assert_array_equal(found.changes(ROWS), uplift.changes(ROWS))
-    np.testing.assert_array_equal(found.do_not_disturb(ROWS), uplift.do_not_disturb(ROWS))
+    for ours, theirs in zip(found.foreseen(ROWS), uplift.foreseen(ROWS), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     assert found.verdict == "Uplift was judged."
 
 
@@ -62,19 +62,21 @@ def test_a_bundle_without_one_has_none(tmp_path: Path) -> None:
 def test_changes_lie_on_the_line_that_the_trial_saw() -> None:
     uplift = tiny_uplift()
     expected = 0.01 + 0.5 * uplift.model.predict(ROWS)
-    np.testing.assert_allclose(uplift.changes(ROWS), expected)
+    np.testing.assert_allclose(uplift.foreseen(ROWS).changes, expected)
     assert Scale(level=0.9, slope=1.0).apply(np.array([0.5, -3.0])).tolist() == [1.0, -1.0]
 
 
 def test_an_abstaining_model_changes_nothing_but_may_still_leave_people_alone() -> None:
     uplift = tiny_uplift(ranks=False)
-    assert uplift.changes(ROWS) is None
-    assert uplift.do_not_disturb(ROWS).sum() == 30
-    assert not replace(uplift, disturbance=NOBODY).do_not_disturb(ROWS).any()
+    changes, flags = uplift.foreseen(ROWS)
+    assert changes is None
+    assert flags.sum() == 30
+    assert not replace(uplift, disturbance=NOBODY).foreseen(ROWS).do_not_disturb.any()
 
 
 def test_no_rows_are_no_trouble() -> None:
-    assert tiny_uplift().do_not_disturb(ROWS[:0]).tolist() == []
+    changes, flags = tiny_uplift().foreseen(ROWS[:0])
+    assert (changes.tolist(), flags.tolist()) == ([], [])  # type: ignore[union-attr]
 
 
 def test_a_row_alone_is_predicted_as_in_a_batch() -> None:

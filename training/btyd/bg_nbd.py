@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import scipy as sp  # which imports `special`, a slow one, when first used
 from pydantic import BaseModel, ConfigDict, PositiveFloat
-from scipy.special import betaln, expit, gammaln, psi
 
 from training.btyd.history import History, Vector
 from training.btyd.likelihood import Objective, distinct, maximise, require_repeaters
@@ -55,18 +55,18 @@ class BetaGeometricNbd(BaseModel):
         """Log-likelihood of each customer's order times (FHL 2005, eq. 6)."""
         x = history.frequency
         alive = (
-            gammaln(self.r + x)
-            - gammaln(self.r)
+            sp.special.gammaln(self.r + x)
+            - sp.special.gammaln(self.r)
             + self.r * np.log(self.alpha)
             - (self.r + x) * np.log(self.alpha + history.T)
-            + betaln(self.a, self.b + _chances(self.kind, x))
-            - betaln(self.a, self.b)
+            + sp.special.betaln(self.a, self.b + _chances(self.kind, x))
+            - sp.special.betaln(self.a, self.b)
         )
         return np.asarray(alive + np.logaddexp(0, self._log_odds_dead(history)))
 
     def probability_alive(self, history: History[Number]) -> Number:
         """Chance that the last order was not the last for good; never a churn score by itself."""
-        alive: Number = expit(-self._log_odds_dead(history))
+        alive: Number = sp.special.expit(-self._log_odds_dead(history))
         return alive
 
     def probability_no_order(self, history: History[Number], horizon: float) -> Number:
@@ -186,15 +186,15 @@ def _mean(rows: _Rows, logs: Vector) -> float:
     seen = alpha + rows.T
     stretch = np.log(seen / (alpha + rows.recency))
     odds = _log_odds_dead((r, alpha, a, b), rows.x, rows.chances, stretch)
-    counted = gammaln(r + rows.values) + betaln(a, b + rows.chances_of_value)
+    counted = sp.special.gammaln(r + rows.values) + sp.special.betaln(a, b + rows.chances_of_value)
     timed = np.logaddexp(0, odds) - (r + rows.x) * np.log(seen)
     # Plain sums: a threaded dot product spins on a busy machine and rounds by its threads.
     return float(
         (rows.share_of_value * counted).sum()
         + (rows.share * timed).sum()
         + r * logs[1]
-        - gammaln(r)
-        - betaln(a, b)
+        - sp.special.gammaln(r)
+        - sp.special.betaln(a, b)
     )
 
 
@@ -202,11 +202,11 @@ def _slope(rows: _Rows, logs: Vector) -> Vector:
     r, alpha, a, b = np.exp(logs)
     seen, last = alpha + rows.T, alpha + rows.recency
     stretch = np.log(seen / last)
-    dead = expit(_log_odds_dead((r, alpha, a, b), rows.x, rows.chances, stretch))
+    dead = sp.special.expit(_log_odds_dead((r, alpha, a, b), rows.x, rows.chances, stretch))
     chances = rows.chances_of_value
-    by_rate = psi(r + rows.values) - psi(r)
-    either = (rows.share_of_value * (psi(a + b) - psi(a + b + chances))).sum()
-    stayed = (rows.share_of_value * (psi(b + chances) - psi(b))).sum()
+    by_rate = sp.special.psi(r + rows.values) - sp.special.psi(r)
+    either = (rows.share_of_value * (sp.special.psi(a + b) - sp.special.psi(a + b + chances))).sum()
+    stayed = (rows.share_of_value * (sp.special.psi(b + chances) - sp.special.psi(b))).sum()
     left = dead / np.where(rows.chances > 0, b + rows.chances - 1, 1)
     waited = (r + rows.x) * (dead * (1 / seen - 1 / last) - 1 / seen)
     slope = [

@@ -6,8 +6,8 @@ Fader and Hardie (2013), The Gamma-Gamma Model of Monetary Value (brucehardie.co
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy as sp  # which imports `special`, a slow one, when first used
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
-from scipy.special import gammaln, psi
 
 from training.btyd.history import History, Vector
 from training.btyd.likelihood import FEWEST_CUSTOMERS, CannotFit, Objective, maximise
@@ -57,9 +57,9 @@ class GammaGamma(BaseModel):
         n, z = history.orders[known], history.mean_value[known]
         shape = self.p * n
         found[known] = (
-            gammaln(shape + self.q)
-            - gammaln(shape)
-            - gammaln(self.q)
+            sp.special.gammaln(shape + self.q)
+            - sp.special.gammaln(shape)
+            - sp.special.gammaln(self.q)
             + self.q * np.log(self.gamma)
             + (shape - 1) * np.log(z)
             + shape * np.log(n)
@@ -105,20 +105,22 @@ def _mean(rows: _Rows, logs: Vector) -> float:
     """Eq. 1a in logs, its mean over customers, with gamma functions once a number of orders."""
     p, q_less_one, gamma = np.exp(logs)
     shape, q = p * rows.values, 1 + q_less_one
-    counted = gammaln(shape + q) - gammaln(shape)
+    counted = sp.special.gammaln(shape + q) - sp.special.gammaln(shape)
     total = np.log(gamma + rows.spent)
     spent = p * rows.n * (rows.log_spent - total) - q * total - rows.log_spent + np.log(rows.n)
-    return float((rows.share_of_value * counted).sum() - gammaln(q) + q * logs[2] + spent.mean())
+    return float(
+        (rows.share_of_value * counted).sum() - sp.special.gammaln(q) + q * logs[2] + spent.mean()
+    )
 
 
 def _slope(rows: _Rows, logs: Vector) -> Vector:
     p, q_less_one, gamma = np.exp(logs)
     shape, q = p * rows.values, 1 + q_less_one
-    total, both = np.log(gamma + rows.spent), psi(shape + q)
-    counted = rows.values * (both - psi(shape))
+    total, both = np.log(gamma + rows.spent), sp.special.psi(shape + q)
+    counted = rows.values * (both - sp.special.psi(shape))
     slope = [
         (rows.share_of_value * counted).sum() + (rows.n * (rows.log_spent - total)).mean(),
-        (rows.share_of_value * both).sum() - psi(q) + logs[2] - total.mean(),
+        (rows.share_of_value * both).sum() - sp.special.psi(q) + logs[2] - total.mean(),
         q / gamma - ((p * rows.n + q) / (gamma + rows.spent)).mean(),
     ]
     return np.asarray(np.array(slope) * [p, q_less_one, gamma])

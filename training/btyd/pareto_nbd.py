@@ -8,8 +8,8 @@ expressions as in Fader and Hardie (2005), A Note on Deriving the Pareto/NBD Mod
 from typing import Literal
 
 import numpy as np
+import scipy as sp  # which imports `special`, a slow one, when first used
 from pydantic import BaseModel, ConfigDict, PositiveFloat
-from scipy.special import expit, exprel, gammaln
 
 from training.btyd.history import History, Vector
 from training.btyd.likelihood import Objective, distinct, maximise, require_repeaters
@@ -54,8 +54,8 @@ class ParetoNbd(BaseModel):
         """Log-likelihood of each customer's order times (note 009, eq. 17 and 18)."""
         x = history.frequency
         constant = (
-            gammaln(self.r + x)
-            - gammaln(self.r)
+            sp.special.gammaln(self.r + x)
+            - sp.special.gammaln(self.r)
             + self.r * np.log(self.alpha)
             + self.s * np.log(self.beta)
         )
@@ -65,7 +65,7 @@ class ParetoNbd(BaseModel):
     def probability_alive(self, history: History[Number]) -> Number:
         """Chance that the customer has not left by T; never a churn score by itself."""
         parts = self._log_parts(history)
-        alive: Number = expit(parts[0] - parts[1])
+        alive: Number = sp.special.expit(parts[0] - parts[1])
         return alive
 
     def probability_no_order(self, history: History[Number], horizon: float) -> Number:
@@ -87,7 +87,7 @@ class ParetoNbd(BaseModel):
     def expected_orders(self, history: History[Number], horizon: float) -> Number:
         """Expected order days within `horizon` after T (note 009, eq. 41), at s = 1 as well."""
         stretch = np.log1p(horizon / (self.beta + history.T))
-        time = (self.beta + history.T) * stretch * exprel((1 - self.s) * stretch)
+        time = (self.beta + history.T) * stretch * sp.special.exprel((1 - self.s) * stretch)
         rate = (self.r + history.frequency) / (self.alpha + history.T)
         expected: Number = rate * time * self.probability_alive(history)
         return expected
@@ -186,7 +186,7 @@ def _objective(history: History, unit: float) -> Objective:
 
     def mean(logs: Vector) -> float:
         r, alpha, s, beta = (float(value) for value in np.exp(logs))
-        counted = (by_value * gammaln(r + values)).sum() - gammaln(r)
+        counted = (by_value * sp.special.gammaln(r + values)).sum() - sp.special.gammaln(r)
         parts = _log_parts((r, alpha, s, beta), x, recency, T)
         timed = (share * np.logaddexp(*parts)).sum()
         return float(counted + r * logs[1] + s * logs[3] + timed)

@@ -1,36 +1,10 @@
 """What each customer may spend within a horizon, drawn from the fitted models' posterior."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from training.btyd.composite import Btyd
 from training.btyd.history import History
-
-_BLOCK_CELLS = 1_000_000
-
-
-def spend_quantiles(
-    model: Btyd,
-    history: History,
-    horizon_days: float,
-    levels: Sequence[float],
-    *,
-    draws: int,
-    seed: int,
-) -> npt.NDArray[np.float64]:
-    """Quantiles of each customer's spend, customers x levels, in the currency of the history.
-
-    Keeps a million draws at a time, whatever the number of customers.
-    """
-    found = np.empty((len(history), len(levels)))
-    size = max(1, _BLOCK_CELLS // draws)
-    for start in range(0, len(history), size):
-        rows = slice(start, start + size)
-        spend = simulate_spend(model, history.rows(rows), horizon_days, draws=draws, seed=seed)
-        found[rows] = np.quantile(spend, levels, axis=1).T
-    return found
 
 
 def simulate_spend(

@@ -8,15 +8,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import lightgbm as lgb
 import numpy as np
 
 from features.feature_contract import FeatureContract, Matrix
 from training.families.glm import Glm, Places
-from training.families.one_row import OneRow
 from training.one_or_many import Number
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+    from training.families.one_row import OneRow
 
 
 class Member(Protocol):
@@ -45,7 +48,7 @@ class Member(Protocol):
 class Trees:
     """Boosted trees, on their own or on top of the forecast."""
 
-    booster: lgb.Booster
+    booster: "lgb.Booster"
     on_forecast: bool
 
     def raw(self, X: Matrix, offset: Number) -> Number:
@@ -69,7 +72,9 @@ class Trees:
         return str(self.booster.model_to_string())
 
     @cached_property
-    def _one_row(self) -> OneRow:
+    def _one_row(self) -> "OneRow":
+        from training.families.one_row import OneRow
+
         return OneRow(self.booster)
 
 
@@ -116,14 +121,20 @@ class ForecastAlone:
         return "{}"
 
 
+def _read_trees(text: str, *, on_forecast: bool) -> Trees:
+    import lightgbm as lgb
+
+    return Trees(lgb.Booster(model_str=text), on_forecast)
+
+
 def _read_linear(text: str, contract: FeatureContract) -> Linear:
     return Linear(Glm.model_validate_json(text), contract)
 
 
 READERS: Mapping[str, Callable[[str, FeatureContract], Member]] = {
     "btyd": lambda *_: ForecastAlone(),
-    "trees": lambda text, _: Trees(lgb.Booster(model_str=text), on_forecast=False),
-    "trees_on_btyd": lambda text, _: Trees(lgb.Booster(model_str=text), on_forecast=True),
+    "trees": lambda text, _: _read_trees(text, on_forecast=False),
+    "trees_on_btyd": lambda text, _: _read_trees(text, on_forecast=True),
     "glm": _read_linear,
     "glm_on_btyd": _read_linear,
 }

@@ -136,7 +136,7 @@ def _changes(
         some = scored[start : start + _AT_ONCE]
         known = online.find_many([one.customer_id for one in some])
         X = np.vstack([known[one.customer_id].features for one in some])
-        proven, flags = uplift.changes(X), uplift.do_not_disturb(X)
+        proven, flags = uplift.foreseen(X)
         is_assumed = proven is None
         changes = assumed[start : start + _AT_ONCE] if proven is None else proven.tolist()
         found += [Change(*pair) for pair in zip(changes, flags.tolist(), strict=True)]

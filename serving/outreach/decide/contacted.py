@@ -11,7 +11,7 @@ from serving.outreach.decide.decisions import Contact, Rules
 from serving.outreach.records import DECISIONS, MESSAGES
 
 _ON_ITS_WAY = frozenset({"pending", "sending"})
-_MAY_HAVE_ARRIVED = frozenset({"delivered", "dead", "unknown"})
+_MAY_HAVE_ARRIVED = frozenset({"delivered", "unknown"})
 _LONGEST_LIFE = timedelta(days=8)
 """No message is sent longer after its decision (`send_within_hours` is at most 7 days)."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Row, Select, case, select, update
 
 from serving.database import Database
 from serving.outreach.audit import audit
@@ -123,10 +123,11 @@ def _send_again(
 ) -> None:
     ids = [one.id for one in letters]
     again = {"state": "pending", "next_at": now, "lease": None, "settled_at": None}
+    # One attempt stands for all: it may have arrived, so that caps go on counting it.
+    attempts = case((MESSAGES.c.attempts > 0, 1), else_=0)
     for start in range(0, len(ids), 1_000):
         part = MESSAGES.c.id.in_(ids[start : start + 1_000])
-        # One attempt stands for all: it may have arrived, so that caps go on counting it.
-        connection.execute(update(MESSAGES).where(part).values(attempts=1, **again))
+        connection.execute(update(MESSAGES).where(part).values(attempts=attempts, **again))
     details = {
         one.id: {"endpoint": one.endpoint, "was": one.state, "attempts": one.attempts}
         for one in letters

@@ -3,15 +3,17 @@
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from serving.database import Database, DatabaseError
 from serving.outreach.deliver.circuit import Circuit
 from serving.outreach.deliver.leases import Attempt, Leased, MaySend, lease, settle
+from serving.outreach.deliver.removed import end_removed
 from serving.outreach.message import Receipt, Sender, Verdict
 
 _BATCH = 200
@@ -21,6 +23,11 @@ _SETTLE_TRIES = 3
 _LEASE_MARGIN = timedelta(minutes=1)
 _POLL_SECONDS = 1.0
 _ERROR_SECONDS = 15.0
+_REMOVED_SECONDS = 3_600.0
+"""Between two looks for messages to endpoints that are configured no more."""
+
+_States = Mapping[str, Counter[str]]
+"""Endpoint to its messages by state reached."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,8 @@ class Worker:
     database: Database
     senders: Mapping[str, Sender]
     """By the endpoint's name."""
+    configured: Collection[str]
+    """Every endpoint of the configuration, also one that cannot be used now."""
     may_send: MaySend
     clock: Callable[[], datetime]
     draws: random.Random
@@ -40,37 +49,51 @@ class Worker:
     def deliver_due(self) -> dict[str, Counter[str]]:
         """Deliver until nothing is due; returns the messages of each endpoint by state reached.
 
-        An endpoint that hangs delays no other, only the return. Raises DatabaseError when the
+        An endpoint that hangs delays no other, only the return. What waits in vain for endpoints
+        that are configured no more ends, and is returned too. Raises DatabaseError when the
         operations database cannot be used, after the others are done.
         """
-        if not self.senders:
-            return {}
-        with ThreadPoolExecutor(len(self.senders)) as threads:
+        with ThreadPoolExecutor(max(len(self.senders), 1)) as threads:
             running = {name: threads.submit(self._deliver_to, name) for name in self.senders}
-        return {name: one.result() for name, one in running.items()}
+        return {name: one.result() for name, one in running.items()} | self._end_removed()
 
     def work(self, told: Callable[[str, Counter[str] | Exception], None]) -> None:
         """Deliver what becomes due until stopped; `told` hears what came of it, by endpoint.
 
         What goes wrong is told, and tried again: a worker that ended would deliver nothing.
         """
-        with ThreadPoolExecutor(max(len(self.senders), 1)) as threads:
+        with ThreadPoolExecutor(len(self.senders) + 1) as threads:
+            threads.submit(
+                self._keep, "removed endpoints", self._end_removed, _REMOVED_SECONDS, told
+            )
             for name in self.senders:
-                threads.submit(self._keep_delivering, name, told)
+                threads.submit(
+                    self._keep, name, partial(self._delivered, name), _POLL_SECONDS, told
+                )
 
-    def _keep_delivering(
-        self, name: str, told: Callable[[str, Counter[str] | Exception], None]
+    def _keep(
+        self,
+        name: str,
+        act: Callable[[], _States],
+        pause: float,
+        told: Callable[[str, Counter[str] | Exception], None],
     ) -> None:
         while not self.stopped.is_set():
-            pause = _POLL_SECONDS
+            wait = pause
             try:
-                states = self._deliver_to(name)
-                if states:
-                    told(name, states)
+                for endpoint, states in act().items():
+                    told(endpoint, states)
             except Exception as error:
                 told(name, error)
-                pause = _ERROR_SECONDS
-            self.stopped.wait(pause)
+                wait = _ERROR_SECONDS
+            self.stopped.wait(wait)
+
+    def _end_removed(self) -> dict[str, Counter[str]]:
+        return end_removed(self.database, self.configured, self.clock())
+
+    def _delivered(self, name: str) -> _States:
+        states = self._deliver_to(name)
+        return {name: states} if states else {}
 
     def _deliver_to(self, name: str) -> Counter[str]:
         sender = self.senders[name]

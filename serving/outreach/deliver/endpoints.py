@@ -1,6 +1,6 @@
 """How endpoints fare: their circuits as kept, what waits for them, and opening them again."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -26,9 +26,12 @@ class EndpointStatus:
     oldest_due: datetime | None
     """Since when the longest waiting message has been due."""
     circuit: Circuit
+    is_configured: bool
 
     def standing(self, now: datetime) -> str:
-        """The circuit in one word: open to messages, resting until later, on trial, or disabled."""
+        """In a word: open to messages, resting until later, on trial, disabled, or not there."""
+        if not self.is_configured:
+            return "not configured"
         if self.circuit.disabled_at:
             return "disabled"
         if self.circuit.admits(2, now) == 2:
@@ -51,7 +54,7 @@ def keep_circuit(connection: Connection, endpoint: str, circuit: Circuit) -> Non
 
 
 def endpoint_statuses(
-    database: Database, configured: Iterable[str], now: datetime
+    database: Database, configured: Collection[str], now: datetime
 ) -> list[EndpointStatus]:
     """One status for each endpoint that is configured or has messages, by name."""
     with database.reading() as connection:
@@ -65,7 +68,13 @@ def endpoint_statuses(
         rows = connection.execute(due.group_by(MESSAGES.c.endpoint)).all()
         oldest: dict[str, datetime] = {row.endpoint: row.since for row in rows}
         return [
-            EndpointStatus(name, states[name], oldest.get(name), circuit_of(connection, name))
+            EndpointStatus(
+                name,
+                states[name],
+                oldest.get(name),
+                circuit_of(connection, name),
+                name in configured,
+            )
             for name in sorted(states)
         ]
 

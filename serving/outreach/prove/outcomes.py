@@ -99,6 +99,16 @@ def take_in(
     return results
 
 
+def opt_out(connection: Connection, customer_id: str, channel: str, now: datetime) -> None:
+    """Take in that the customer unsubscribed from `channel` by their own link; twice is once."""
+    take_turn(connection)
+    known = select(SUPPRESSIONS.c.since).where(SUPPRESSIONS.c.customer_id == customer_id)
+    if connection.scalar(known.where(SUPPRESSIONS.c.channel.in_((channel, ANY)))) is None:
+        told = {"customer_id": customer_id, "kind": "unsubscribed", "occurred_at": now}
+        one = GivenOutcome.model_validate(told | {"channel": channel})
+        take_in(connection, [one], "link", "unsubscribe link", now)
+
+
 class _Intake:
     """Judges outcomes one after another, each against all that were kept before it."""
 

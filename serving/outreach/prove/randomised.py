@@ -3,16 +3,8 @@
 import pyarrow as pa
 from sqlalchemy import Connection, select
 
+from features.trials import CONTACTS_SCHEMA
 from serving.outreach.records import DECISIONS
-
-_SCHEMA = pa.schema(
-    [
-        ("customer_id", pa.string()),
-        ("contacted_at", pa.timestamp("us", tz="UTC")),
-        ("campaign", pa.string()),
-        ("arm", pa.string()),
-    ]
-)
 
 
 def randomised_decisions(connection: Connection) -> pa.Table:
@@ -28,8 +20,11 @@ def randomised_decisions(connection: Connection) -> pa.Table:
         (customer_id, at, programme, "treatment" if arm == "contact" else "holdout")
         for customer_id, at, programme, arm in connection.execute(query)
     ]
-    columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
+    columns = list(zip(*rows, strict=True)) or [()] * len(CONTACTS_SCHEMA)
     return pa.table(
-        [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)],
-        schema=_SCHEMA,
+        [
+            pa.array(values, field.type)
+            for values, field in zip(columns, CONTACTS_SCHEMA, strict=True)
+        ],
+        schema=CONTACTS_SCHEMA,
     )

@@ -19,6 +19,7 @@ from features.config import PipelineConfig
 from features.outreach_config import ChannelName
 from features.wording import value_text
 from serving.outreach.decide.decisions import STEPS
+from serving.outreach.opt_out import OptOutLinks
 from serving.outreach.words.samples import samples
 from serving.reasons import EXPERIENCES
 
@@ -95,7 +96,9 @@ class Playbook:
     """In which a script tells times."""
     folder: Path | None = None
     unsubscribe: str | None = None
-    """Where a customer can object, with {customer_id} in its place."""
+    """The company's page where a customer can object, with {customer_id} in its place."""
+    opt_outs: OptOutLinks | None = None
+    """Links to the service by which they can, where there is no such page, and by one click."""
 
     def words(self, payload: Mapping[str, Any], channel: str | None = None) -> Words:
         """What the message of an `outreach.contact` payload says, on its channel unless given.
@@ -113,11 +116,17 @@ class Playbook:
             return Words(form, " ".join(text.split()))
         return Words(form, text) if form == "script" else self._email(name, text, language)
 
-    def unsubscribe_link(self, customer_id: str) -> str | None:
-        """Where this customer can object to messages; None when the company has no such page."""
+    def unsubscribe_link(self, payload: Mapping[str, Any]) -> str | None:
+        """Where the customer of a payload can object to messages; None if there is no such page."""
         if self.unsubscribe is None:
+            return self.one_click_link(payload)
+        return self.unsubscribe.replace("{customer_id}", quote(payload["customer_id"], safe=""))
+
+    def one_click_link(self, payload: Mapping[str, Any]) -> str | None:
+        """Where a POST alone takes the customer off the payload's channel; None if nowhere."""
+        if self.opt_outs is None:
             return None
-        return self.unsubscribe.replace("{customer_id}", quote(customer_id, safe=""))
+        return self.opt_outs.link(payload["customer_id"], payload["channel"])
 
     def check(self, channels: Iterable[str]) -> None:
         """Try every template that these channels can use, on made-up customers.
@@ -152,7 +161,7 @@ class Playbook:
             "company": self.company,
             "experience": _experience(payload),
             "language": language,
-            "unsubscribe": self.unsubscribe_link(payload["customer_id"]),
+            "unsubscribe": self.unsubscribe_link(payload),
         }
         return {name: known[name] for name in names if name in known}
 
@@ -224,15 +233,17 @@ class Playbook:
             )
 
 
-def playbook_of(settings: PipelineConfig) -> Playbook:
-    """The playbook as the configuration has it."""
+def playbook_of(settings: PipelineConfig, opt_out_key: bytes | None = None) -> Playbook:
+    """The playbook as the configuration has it; only with the key do one-click links work."""
     outreach = settings.outreach
+    url = outreach.public_url
     return Playbook(
         company=outreach.company or settings.name,
         language=settings.serving.language,
         zone=ZoneInfo(settings.timezone),
         folder=outreach.playbooks,
         unsubscribe=outreach.unsubscribe,
+        opt_outs=OptOutLinks(url, opt_out_key) if url else None,
     )
 
 

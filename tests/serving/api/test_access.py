@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from serving.api.access import OPEN_PATHS, KeyRing, scopes_enough
+from serving.api.access import OPEN_PATHS, KeyRing, is_open, scopes_enough
 from serving.api.access_log import log_answer, start_access_log
 from serving.database import Database
 from serving.keys import SCOPES, list_keys, revoke_key, rotate_key
@@ -23,12 +23,7 @@ SCORES = {"customer_ids": ["c_0001"]}
 
 @pytest.fixture
 def workspace(company: Company, tmp_path: Path) -> Path:
-    """The scored company with operations of its own."""
-    folder = tmp_path / "var"
-    folder.mkdir()
-    for name in ("bundle", "scores"):
-        (folder / name).symlink_to(company.workspace / name)
-    return folder
+    return company.linked(tmp_path)
 
 
 @pytest.fixture
@@ -138,7 +133,7 @@ def test_every_route_says_what_it_needs_in_the_document(workspace: Path) -> None
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             scopes = {scope for each in operation["security"] for scope in each["apiKey"]}
-            needed = set() if path in OPEN_PATHS else scopes_enough(method.upper(), path)
+            needed = set() if is_open(path) else scopes_enough(method.upper(), path)
             assert scopes == needed
             assert method == "delete" or scopes != {"admin"}, path
 

@@ -19,16 +19,11 @@ from serving.fresh_scoring import HistoryShelf, with_fresh
 from serving.live import LiveShelf
 from serving.scoring import score_record
 from serving.standings import stands_at_risk
-from tests.serving.live_company import LiveCompany, score_live_company
+from tests.serving.live_company import LiveCompany
 from tests.serving.scored_company import Api
 
 REPOSITORY = Path(__file__).parents[3]
 SERVING = ServingConfig()
-
-
-@pytest.fixture(scope="module")
-def live_company(tmp_path_factory: pytest.TempPathFactory) -> LiveCompany:
-    return score_live_company(tmp_path_factory.mktemp("fresh"), 60)
 
 
 @pytest.fixture

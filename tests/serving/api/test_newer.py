@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.serving.live_company import LiveCompany, score_live_company
+from tests.serving.live_company import LiveCompany
 from tests.serving.scored_company import Api
 
 LIVE = ("cause", "model_version", "cutoff", "as_of", "stale")
-
-
-@pytest.fixture(scope="module")
-def live_company(tmp_path_factory: pytest.TempPathFactory) -> LiveCompany:
-    return score_live_company(tmp_path_factory.mktemp("newer"), 60)
 
 
 @pytest.fixture

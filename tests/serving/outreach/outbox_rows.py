@@ -13,11 +13,17 @@ NOW = datetime(2026, 3, 2, 3, tzinfo=UTC)
 KEY = b"a key of sixteen bytes or more"
 
 
-def add_programme(connection: Connection, *, share: float = 1e-9) -> None:
-    """The programme `retention`, which holds out nobody unless told otherwise."""
-    values = {"name": "retention", "holdout_key": KEY, "holdout_share": share}
-    values |= {"planned": 1_000, "started_at": NOW, "plans": 0}
-    connection.execute(insert(PROGRAMMES).values(values))
+def add_programme(connection: Connection, **changes: Any) -> None:
+    """The programme `retention`, which holds out nobody, with any column changed."""
+    programme = {
+        "name": "retention",
+        "holdout_key": KEY,
+        "holdout_share": 1e-9,
+        "planned": 1_000,
+        "started_at": NOW,
+        "plans": 1,
+    }
+    connection.execute(insert(PROGRAMMES).values(programme | changes))
 
 
 def add_message(

@@ -98,4 +98,4 @@ def worker(
     clock: Callable[[], datetime],
     may_send: MaySend = anybody,
 ) -> Worker:
-    return Worker(database, senders, may_send, clock, random.Random(3))
+    return Worker(database, senders, senders.keys(), may_send, clock, random.Random(3))

@@ -11,7 +11,8 @@ from sqlalchemy import insert
 
 from features.config import PipelineConfig
 from serving.database import Database
-from serving.outreach.records import DECISIONS, MESSAGES, PROGRAMMES
+from serving.outreach.records import DECISIONS, MESSAGES
+from tests.serving.outreach.outbox_rows import add_programme
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -52,16 +53,7 @@ def begin(
     """Write the programme and one decision for each; those to contact have a delivered message."""
     decisions = [_decision(name, place, one) for place, one in enumerate(customers)]
     with database.writing() as connection:
-        connection.execute(
-            insert(PROGRAMMES).values(
-                name=name,
-                holdout_key=b"k" * 32,
-                holdout_share=share,
-                planned=planned,
-                started_at=START,
-                plans=1,
-            )
-        )
+        add_programme(connection, name=name, holdout_share=share, planned=planned, started_at=START)
         connection.execute(insert(DECISIONS), decisions)
         if messages := list(_messages(decisions)):
             connection.execute(insert(MESSAGES), messages)

@@ -12,7 +12,6 @@ from serving.outreach.holdout import (
     HeldOut,
     Holdout,
     HoldoutError,
-    customers_needed,
     holdout_report,
     keyed_fraction,
     smallest_detectable_effect,
@@ -71,17 +70,6 @@ def test_a_holdout_of_5_percent_of_20000_can_show_only_a_40_percent_change() -> 
     assert smallest_detectable_effect(20_000, 0.05) == pytest.approx(0.0198, abs=1e-4)
 
 
-@given(st.floats(0.02, 0.98), st.floats(0.02, 0.5), st.floats(0.001, 0.1))
-def test_customers_needed_is_the_inverse_of_the_smallest_effect(
-    base_rate: float, share: float, effect: float
-) -> None:
-    needed = customers_needed(effect, base_rate, share)
-    if needed * share >= 1:
-        assert smallest_detectable_effect(needed, base_rate, share) <= effect * (1 + 1e-9)
-    if (needed - 1) * share >= 1:
-        assert smallest_detectable_effect(needed - 1, base_rate, share) > effect * (1 - 1e-9)
-
-
 def test_the_report_counts_each_stratum_and_finds_nothing_odd_in_a_fair_draw() -> None:
     strata = {customer: f"risk {place % 4}" for place, customer in enumerate(CUSTOMERS)}
     report = holdout_report(CARE, strata)
@@ -106,5 +94,3 @@ def test_what_cannot_be_held_out_is_refused() -> None:
         smallest_detectable_effect(10, 0.1)
     with pytest.raises(HoldoutError, match="base rate of 0 is not"):
         smallest_detectable_effect(1_000, 0)
-    with pytest.raises(HoldoutError, match="effect of 0"):
-        customers_needed(0.0, 0.1)

@@ -9,23 +9,15 @@ from scipy.integrate import quad
 from scipy.special import hyp2f1
 from scipy.stats import beta
 
+from tests.training.btyd.by_hand import SOME, history
 from tests.training.btyd.cdnow import sample_weeks
 from tests.training.btyd.generated import mbg_customers
 from training.btyd.bg_nbd import BetaGeometricNbd, Kind, beta_quadrature
-from training.btyd.history import History
 from training.btyd.likelihood import CannotFit
 
 PAPER = BetaGeometricNbd(kind="bg_nbd", r=0.243, alpha=4.414, a=0.793, b=2.426)
 MBG = BetaGeometricNbd(kind="mbg_nbd", r=0.525, alpha=6.183, a=0.891, b=1.614)
 KINDS = get_args(Kind)
-
-
-def history(*rows: tuple[float, float, float]) -> History:
-    x, recency, T = np.array(rows, dtype=float).T
-    return History(x, recency, T, x + 1, np.full(len(x), 10.0))
-
-
-SOME = history((0, 0, 38.86), (1, 1.71, 38.86), (2, 30.43, 38.86), (26, 30.86, 31), (7, 7, 7))
 
 
 def test_the_cdnow_sample_gives_the_published_parameters_and_likelihood() -> None:

@@ -11,7 +11,7 @@ from training.btyd.composite import Btyd
 from training.btyd.gamma_gamma import GammaGamma
 from training.btyd.history import History
 from training.btyd.pareto_nbd import ParetoNbd
-from training.btyd.simulation import spend_quantiles
+from training.btyd.simulation import simulate_spend
 
 MODEL = Btyd(
     orders=BetaGeometricNbd(kind="mbg_nbd", r=0.525, alpha=43, a=0.891, b=1.614),
@@ -85,4 +85,4 @@ def test_no_customers_get_no_predictions(orders: BetaGeometricNbd | ParetoNbd) -
     nobody = CUSTOMERS.rows(slice(0, 0))
 
     assert model.predict(nobody, 90).expected_spend.shape == (0,)
-    assert spend_quantiles(model, nobody, 90, [0.9], draws=10, seed=1).shape == (0, 1)
+    assert simulate_spend(model, nobody, 90, draws=10, seed=1).shape == (0, 10)

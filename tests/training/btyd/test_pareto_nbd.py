@@ -7,21 +7,13 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import hyp2f1
 
+from tests.training.btyd.by_hand import SOME, history
 from tests.training.btyd.cdnow import sample_weeks
 from tests.training.btyd.generated import pareto_customers
-from training.btyd.history import History
 from training.btyd.likelihood import CannotFit
 from training.btyd.pareto_nbd import ParetoNbd, gauss_fraction
 
 PUBLISHED = ParetoNbd(r=0.5533971, alpha=10.5801985, s=0.6060625, beta=11.6562237)
-
-
-def history(*rows: tuple[float, float, float]) -> History:
-    x, recency, T = np.array(rows, dtype=float).T
-    return History(x, recency, T, x + 1, np.full(len(x), 10.0))
-
-
-SOME = history((0, 0, 38.86), (1, 1.71, 38.86), (2, 30.43, 38.86), (26, 30.86, 31), (7, 7, 7))
 
 
 def test_the_cdnow_sample_gives_the_published_parameters_and_likelihood() -> None:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from features.engine import configured_snapshot
+from features.trials import CONTACTS_SCHEMA
 from tests.conftest import write_snapshot
 from tests.training.contacted_shop import KINDS, contacted_shop, shop_config, write_shop
 from training.bundle import load_bundle
-from training.contacts import CONTACTS_SCHEMA, randomised_contacts
+from training.contacts import randomised_contacts
 from training.dataset import unlabelled_rows
 from training.registry import UPLIFT_MODEL, champion_bundle, rollback, tracking
 from training.run import TrainReport, train
@@ -41,15 +42,13 @@ def test_planted_changes_pass_the_gate_and_are_served(shop: tuple[Path, TrainRep
     config = shop_config(workspace)
     snapshot = configured_snapshot(config)
     rows = unlabelled_rows(snapshot, config, snapshot.manifest.watermark, bundle.contract)
-    changes, price = (
-        uplift.changes(rows.X),
-        rows.X[:, rows.contract.names.index("orders_value_mean")],
-    )
+    changes, flags = uplift.foreseen(rows.X)
+    price = rows.X[:, rows.contract.names.index("orders_value_mean")]
     assert changes is not None
     for amount, (left, contacted) in KINDS.items():
         kind = np.isclose(price, amount)
         assert changes[kind].mean() == pytest.approx(contacted - left, abs=0.2)
-    dogs, flags = np.isclose(price, 17.0), uplift.do_not_disturb(rows.X)
+    dogs = np.isclose(price, 17.0)
     assert flags[dogs].mean() > 0.5
     assert dogs[flags].mean() > 0.5
     assert flags[np.isclose(price, 30.0)].mean() < 0.1

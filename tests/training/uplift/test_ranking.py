@@ -80,7 +80,7 @@ def test_planted_uplift_may_rank_and_the_best_learner_is_named() -> None:
 
 def test_customers_whom_contact_drives_away_are_flagged() -> None:
     found, judged = planted()
-    flags = found.uplift.do_not_disturb(judged.X)
+    flags = found.uplift.foreseen(judged.X).do_not_disturb
     harmed = true_uplift(judged.X, 0.2) < 0
     assert harmed[flags].mean() > 0.8
     assert flags[harmed].mean() > 0.5
@@ -91,7 +91,7 @@ def test_without_an_effect_it_abstains_and_flags_nobody() -> None:
     found = fit_uplift(learned, 30, TRAINING)
     assert not found.verdict.is_used
     assert str(found.verdict).startswith("Uplift abstains: this trial shows nothing to exploit")
-    assert not found.uplift.do_not_disturb(judged.X).any()
+    assert not found.uplift.foreseen(judged.X).do_not_disturb.any()
 
 
 def test_an_effect_that_the_response_model_knows_as_well_is_not_claimed() -> None:
@@ -190,6 +190,6 @@ def test_campaigns_with_other_shares_contacted_are_judged_together() -> None:
     both = replace(both, customer_id=np.arange(len(both)).astype(np.str_))
     found = fit_uplift(both, 30, TRAINING)
     assert found.verdict.is_used
-    changes = found.uplift.changes(half.X)
+    changes = found.uplift.foreseen(half.X).changes
     assert changes is not None
     assert np.corrcoef(changes, true_uplift(half.X, 0.2))[0, 1] > 0.7

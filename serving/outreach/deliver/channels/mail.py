@@ -17,6 +17,7 @@ from email.utils import format_datetime, parseaddr
 from pathlib import Path
 
 from features.outreach_config import EmailEndpoint
+from serving.outreach.deliver.channels.list_headers import HEADERS, list_headers
 from serving.outreach.message import Message, Receipt
 from serving.outreach.words.playbook import Playbook, PlaybookError
 
@@ -26,7 +27,7 @@ _SECONDS_TO_ACCEPT = 60.0
 """For the answer to the whole text; RFC 5321 4.5.3.2.6 allows more, our lease does not."""
 _SECONDS_TO_BEGIN = 90.0
 """What has not been begun by then goes back, so that the lease outlasts the last message."""
-_LINES = SMTP.clone(cte_type="7bit")
+_LINES = SMTP.clone(cte_type="7bit", header_factory=HEADERS)
 """Every server takes lines of plain ASCII."""
 _GOING_AWAY = 421
 _ADDRESS = re.compile(
@@ -113,8 +114,8 @@ class EmailSender:
         email["Date"] = format_datetime(now)
         email["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
         email["Auto-Submitted"] = "auto-generated"
-        if link := self._playbook.unsubscribe_link(message.customer_id):
-            email["List-Unsubscribe"] = f"<{link}>"
+        for header, value in list_headers(self._playbook, message.payload).items():
+            email[header] = value
         email.set_content(words.text)
         if words.html:
             email.add_alternative(words.html, subtype="html")

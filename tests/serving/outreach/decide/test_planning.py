@@ -22,6 +22,7 @@ from serving.outreach.decide.support_list import write_support_list
 from serving.outreach.forgotten import forget_for_good
 from serving.outreach.records import AUDIT, DECISIONS, MESSAGES, PROGRAMMES, SUPPRESSIONS
 from tests.serving.operations import Place
+from tests.serving.outreach.outbox_rows import add_programme
 from tests.serving.outreach.outreach_company import DAY, Shop, open_shop, shop_config
 from tests.serving.scored_company import CUTOFF, NOW
 
@@ -211,16 +212,7 @@ def test_a_plan_whose_basis_moved_is_computed_again(
     def take_turn(connection: Any) -> None:
         if not turns:
             turns.append(1)
-            connection.execute(
-                insert(PROGRAMMES).values(
-                    name="other",
-                    holdout_key=b"x" * 32,
-                    holdout_share=0.1,
-                    planned=1,
-                    started_at=NOW,
-                    plans=1,
-                )
-            )
+            add_programme(connection, name="other")
 
     monkeypatch.setattr(planning, "take_turn", take_turn)
     assert write_plan(database, shop.config, basis, NOW).ledger.plans == 1

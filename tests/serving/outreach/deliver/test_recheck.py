@@ -151,14 +151,20 @@ def test_someone_asleep_is_left_until_the_morning(
     assert asked(connection, lost, boundary) == suppressed("quiet_hours")
 
 
-@pytest.mark.parametrize("state", ["delivered", "unknown", "dead", "sending"])
+@pytest.mark.parametrize(
+    ("state", "attempts"), [("delivered", 1), ("unknown", 1), ("dead", 1), ("sending", 0)]
+)
 def test_a_cap_reached_meanwhile_holds(
-    connection: Connection, boundary: Boundary, state: str
+    connection: Connection, boundary: Boundary, state: str, attempts: int
 ) -> None:
     one = add_message(connection, "a")
-    earlier = NOW - timedelta(days=5)
+    tried: dict[str, Any] = {
+        "state": state,
+        "attempts": attempts,
+        "settled_at": NOW - timedelta(days=5),
+    }
     for name in ("b", "c"):
-        add_message(connection, name, state=state, decided_at=earlier, settled_at=earlier)
+        add_message(connection, name, decided_at=NOW - timedelta(days=5), **tried)
     assert asked(connection, one, boundary) == suppressed("capped")
 
 
@@ -166,7 +172,7 @@ def test_what_waits_or_was_never_tried_takes_no_place_and_what_may_have_arrived_
     connection: Connection, boundary: Boundary
 ) -> None:
     one = add_message(connection, "a")
-    for state in ("pending", "expired", "suppressed"):
+    for state in ("pending", "expired", "suppressed", "dead"):
         add_message(connection, state, state=state)
     assert asked(connection, one, boundary).verdict == "send"
     add_message(connection, "tried", state="expired", attempts=1, settled_at=NOW)

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from features.trials import CONTACTS_SCHEMA
 from serving.database import Database
 from serving.outreach.prove.randomised import randomised_decisions
 from serving.outreach.records import DECISIONS
 from tests.serving.operations import NOW
-from training.contacts import CONTACTS_SCHEMA
 
 
 def decision(number: int, arm: str | None, **changes: Any) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class Desk:
         self._clock = Clock(NOW)
         self._database = database
         draws = random.Random(1)
-        self._worker = Worker(database, {"out": self.sender}, anybody, self._clock, draws)
+        senders = {"out": self.sender}
+        self._worker = Worker(database, senders, senders.keys(), anybody, self._clock, draws)
 
     def deliver(self, later: timedelta = timedelta(0)) -> dict[str, str]:
         """Customers to the state of their newest message, after delivering what is due."""

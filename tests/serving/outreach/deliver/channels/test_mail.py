@@ -3,7 +3,7 @@
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from aiosmtpd.smtp import SMTP
 from features.outreach_config import EmailEndpoint
 from serving.outreach.deliver.channels.mail import AddressBookError, EmailSender, addresses_of
 from serving.outreach.message import Message
+from serving.outreach.opt_out import OptOutLinks, opened
 from serving.outreach.words.playbook import Playbook
 from tests.serving.outreach.deliver.channels.letters import NOW, PLAYBOOK, contact, event
 from tests.serving.outreach.deliver.channels.post_office import Post, hang_up, open_office
 
+KEY = b"k" * 32
 BOOK = 'customer_id,email\nc_1,ani@pelanggan.example\nc_2,"budi@pelanggan.example"\nc_3,\n'
 
 
@@ -87,6 +89,7 @@ def test_the_customer_gets_the_playbooks_words_in_both_forms(office: Office) -> 
     assert ani["Subject"] == "We would like to put this right"
     assert ani["Message-ID"] == "<msg_1@toko.example>"
     assert ani["List-Unsubscribe"] == "<https://toko.example/stop?c=c_1>"
+    assert ani["List-Unsubscribe-Post"] is None, "nobody knows what a POST does there"
     words = PLAYBOOK.words(contact(1).payload)
     plain, html = ani.iter_parts()
     assert plain.get_content().splitlines() == words.text.splitlines()  # type: ignore[attr-defined]
@@ -155,6 +158,48 @@ def test_a_customer_id_with_a_line_break_adds_no_header(office: Office) -> None:
     assert arrived["List-Unsubscribe"].strip() == (
         "<https://toko.example/stop?c=c%0D%0ABcc%3A%20all%40else.example>"
     )
+
+
+def listed(office: Office, message: Message, **changes: Any) -> list[str]:
+    """The lines of the list headers of a message as they came over the wire."""
+    playbook = replace(PLAYBOOK, opt_outs=OptOutLinks("https://api.toko.example", KEY), **changes)
+    assert office.send(message, playbook=playbook)[0].verdict == "delivered"
+    return [
+        f"{name}: {value}"
+        for name, value in office.post.arrived[-1].raw_items()  # type: ignore[attr-defined]
+        if name.startswith("List-")
+    ]
+
+
+def test_one_click_unsubscribes_where_the_service_is_reached_from_outside(office: Office) -> None:
+    """RFC 8058, 3.1: two headers, and of links in the first one alone that begins with https."""
+    one_click = OptOutLinks("https://api.toko.example", KEY).link("c_1", "email")
+    assert listed(office, contact(1)) == [
+        f"List-Unsubscribe: <{one_click}>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+    ]
+    plain = next(office.post.arrived[-1].iter_parts())
+    assert "https://toko.example/stop?c=c_1" in plain.get_content()  # type: ignore[attr-defined]
+    by_mail, _ = listed(office, contact(1), unsubscribe="mailto:stop@toko.example")
+    assert by_mail == f"List-Unsubscribe: <{one_click}>, <mailto:stop@toko.example>"
+
+
+def test_without_a_page_of_the_companys_the_text_leads_to_the_same_link(office: Office) -> None:
+    link, _ = listed(office, contact(1), unsubscribe=None)
+    for part in office.post.arrived[-1].iter_parts():
+        text = part.get_content()  # type: ignore[attr-defined]
+        assert link.partition("<")[2].rstrip(">") in text
+
+
+def test_a_long_link_is_neither_folded_nor_encoded(office: Office) -> None:
+    name = "c" * 180
+    office.book.write_text(f"customer_id,email\n{name},ani@pelanggan.example\n", encoding="utf-8")
+    link, _ = listed(office, contact(1, name))
+    token = link.removeprefix("List-Unsubscribe: <https://api.toko.example/v1/unsubscribe/")
+    assert opened(KEY, token.removesuffix(">")) == (name, "email")
+    office.send(contact(1, name))
+    (page,) = office.post.arrived[-1].get_all("List-Unsubscribe")
+    assert page == f"<https://toko.example/stop?c={name}>"
 
 
 def test_4xx_is_tried_again_and_5xx_is_not(office: Office) -> None:

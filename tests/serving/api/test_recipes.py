@@ -4,50 +4,26 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from serving.database import Database
 from tests.running_server import Server
-from tests.serving.live_company import LiveCompany, score_live_company
-from tests.serving.operations import new_key
-from tests.serving.test_service import serving
+from tests.serving.api.conftest import Tokens
+from tests.serving.live_company import LiveCompany
 
-DOCS = Path(__file__).parents[1] / "docs"
-
-
-@pytest.fixture(scope="module")
-def live_company(tmp_path_factory: pytest.TempPathFactory) -> LiveCompany:
-    return score_live_company(tmp_path_factory.mktemp("recipes"), 60)
-
-
-@pytest.fixture(scope="module")
-def token(live_company: LiveCompany) -> str:
-    database = Database(live_company.config.workspace)
-    made, _ = new_key(database, "score", "list")
-    database.close()
-    return made
-
-
-@pytest.fixture(scope="module")
-def server(
-    live_company: LiveCompany, token: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("bentoml")
-    with serving(live_company.config.workspace, home) as answering:
-        yield answering
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.fixture
-def environment(server: Server, token: str, live_company: LiveCompany) -> dict[str, str]:
+def environment(server: Server, tokens: Tokens, live_company: LiveCompany) -> dict[str, str]:
     return {
         **os.environ,
         "SETIA_URL": f"http://127.0.0.1:{server.port}",
-        "SETIA_KEY": token,
+        "SETIA_KEY": tokens.client,
         "CUSTOMER_ID": live_company.run.scores[0].customer_id,
         "TICKET_ID": "T-fresh",
         "OPENED_AT": (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="minutes"),
