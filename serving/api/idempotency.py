@@ -6,8 +6,7 @@ After draft-ietf-httpapi-idempotency-key-header-07.
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api.problems import Problem
+from serving.api.remembered import Asked, Kept
 
 if TYPE_CHECKING:
     from serving.api.kept_answers import KeptAnswers
@@ -32,25 +32,6 @@ _NOBODY = "local"
 """Who asks while no API key exists."""
 
 _log = logging.getLogger("setia.serving")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request as it is remembered: who sent it under which key, and what it asked."""
-
-    caller: str
-    key: str
-    request: str
-    request_hash: str
-
-
-@dataclass(frozen=True)
-class Kept:
-    """An answer that was given before."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 async def idempotency_key(

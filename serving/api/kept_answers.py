@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from serving.api.idempotency import Asked, Kept
 from serving.api.problems import Problem
+from serving.api.remembered import Asked, Kept
 from serving.database import IDEMPOTENCY, Database
 
 KEPT = timedelta(hours=24)
