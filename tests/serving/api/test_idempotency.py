@@ -12,8 +12,9 @@ from fastapi import Depends
 from starlette.responses import JSONResponse, Response
 
 from serving.api.idempotency import idempotency_key
-from serving.api.kept_answers import CLAIMED, KEPT, Asked, Kept, KeptAnswers
+from serving.api.kept_answers import CLAIMED, KEPT, KeptAnswers
 from serving.api.problems import Problem
+from serving.api.remembered import Asked, Kept
 from serving.database import Database
 from tests.serving.operations import NOW
 from tests.serving.scored_company import Api
