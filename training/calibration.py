@@ -31,6 +31,16 @@ class Calibration(BaseModel):
             return np.asarray(np.interp(raw_score, self.scores, self.propensities))
         return sigmoid(self.slope * raw_score + self.intercept)
 
+    def shifted(self, log_odds: float) -> "Calibration":
+        """The calibration with so much added to the log odds of every propensity."""
+        if not log_odds:
+            return self
+        if self.kind != "isotonic":
+            return self.model_copy(update={"intercept": self.intercept + log_odds})
+        propensity = np.array(self.propensities)
+        moved = sigmoid(np.log(propensity) - np.log1p(-propensity) + log_odds)
+        return self.model_copy(update={"propensities": tuple(moved.tolist())})
+
 
 def sigmoid(logit: Vector) -> Vector:
     """Probability whose log odds are `logit`; far logits saturate without a warning."""
