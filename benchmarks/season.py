@@ -1,8 +1,8 @@
 """A yearly season: the models as last year's moves them, beside the same models left alone.
 
-`python -m benchmarks.season [CUSTOMERS [SEEDS]]` generates companies of 1,200 days: no season, the
-usual one, and one that runs from 1.6 times the mean pace in December to its inverse in June. Each is
-asked about the 90 days after four cutoffs a quarter apart, so that every season is ahead once.
+`python -m benchmarks.season [CUSTOMERS [SEEDS]]` generates companies of 1,200 days: with no season,
+with the usual one, and with one from 1.6 times the mean pace in December to its inverse in June.
+Each is asked about the 90 days after four cutoffs a quarter apart, so every season is ahead once.
 """
 
 import sys

@@ -119,10 +119,8 @@ def season_notes(
         return ()
     about = f"Season of {_listed(_NAMES[objective][0] for objective in moved)}"
     if not season.last_year:
-        return (
-            f"{about}: not looked for; it takes {_YEAR} days of orders and "
-            f"{_days_needed(horizon_days)} before them.",
-        )
+        days = _YEAR + _days_needed(horizon_days)
+        return (f"{about}: not looked for, as it takes {days} days of orders before the cutoff.",)
     return (f"{about}: {_brought(season, moved)}; {_verdict(season, moved)}.",)
 
 

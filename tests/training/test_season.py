@@ -1,10 +1,8 @@
 """Last year's season: found where there is one, tried before it is used, never ahead of time."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -13,16 +11,21 @@ import pytest
 from features.config import ChurnConfig, ClvConfig, PipelineConfig, SourceConfig, TrainingConfig
 from features.snapshot import Snapshot
 from tests.conftest import write_snapshot
+from tests.tiny_bundle import TINY_INFO
 from training.btyd.composite import Btyd
 from training.btyd.history import order_history
+from training.bundle import write_bundle
 from training.calibration import Calibration, sigmoid
 from training.fitting import Fitted, fit_models, refit_models, with_value, with_value_refitted
 from training.rows import Rows, ValueRows, churn_rows, refit_rows, value_rows
 from training.season import Gap, Gaps, Season, season_at, season_notes, served_notes
+from training.timing.when import with_when
+from training.work import judged_work, served_models
 
 FIRST = datetime(2022, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 DAYS, HORIZON = 1096, 90
+END = FIRST + DAYS * DAY
 BEFORE_CHRISTMAS = FIRST + 1004 * DAY  # 1 October 2024
 STRENGTH = 2.0
 OBJECTIVES = ("binary", "poisson", "tweedie")
@@ -36,7 +39,7 @@ def config(horizon: int = HORIZON, **churn: Any) -> PipelineConfig:
         sources={"orders": SourceConfig(path="orders.csv")},
         churn=ChurnConfig(horizon_days=horizon, **churn),
         clv=ClvConfig(horizon_days=horizon, annual_discount_rate=0.2),
-        training=TrainingConfig(threads=1, cutoffs=3, cutoff_every_days=90),
+        training=TrainingConfig(threads=1, cutoffs=3, cutoff_every_days=90, bootstrap_draws=20),
     )
 
 
@@ -63,38 +66,38 @@ def shop(customers: int, seed: int, strength: float, *, growing: bool = False) -
     return orders
 
 
-def opened(orders: list[Any], until: datetime = FIRST + DAYS * DAY) -> Snapshot:
+def opened(folder: Path, orders: list[Any], until: datetime = END) -> Snapshot:
     """A snapshot of the orders before `until`."""
     known = [row for row in orders if row["ordered_at"] < until]
-    return write_snapshot(Path(mkdtemp()), {"orders": known}, watermark=until)
+    return write_snapshot(folder, {"orders": known}, watermark=until)
 
 
-@cache
-def seasonal() -> Snapshot:
-    return opened(shop(1_100, 5, STRENGTH))
+@pytest.fixture(scope="module")
+def seasonal(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    return opened(tmp_path_factory.mktemp("seasonal"), shop(1_100, 5, STRENGTH))
 
 
-@cache
-def rows() -> tuple[Rows, ValueRows]:
-    churn = churn_rows(seasonal(), config(), BEFORE_CHRISTMAS)
-    return churn, value_rows(seasonal(), config(), churn.train.contract, BEFORE_CHRISTMAS)
+@dataclass(frozen=True)
+class Pair:
+    """Models before Christmas, and the same of a company whose last year is not known."""
+
+    churn: Rows
+    value: ValueRows
+    moved: Fitted
+    unmoved: Fitted
+
+
+@pytest.fixture(scope="module")
+def pair(seasonal: Snapshot) -> Pair:
+    churn = churn_rows(seasonal, config(), BEFORE_CHRISTMAS)
+    value = value_rows(seasonal, config(), churn.train.contract, BEFORE_CHRISTMAS)
+    blind = (replace(one, basis=replace(one.basis, season=Season())) for one in (churn, value))
+    return Pair(churn, value, fitted_on(churn, value), fitted_on(*blind))
 
 
 def fitted_on(churn: Rows, value: ValueRows) -> Fitted:
     training = config().training
     return with_value(fit_models(churn, training), value, training)
-
-
-@cache
-def moved() -> Fitted:
-    return fitted_on(*rows())
-
-
-@cache
-def unmoved() -> Fitted:
-    """The same models of a company whose last year is not known."""
-    churn, value = (replace(one, basis=replace(one.basis, season=Season())) for one in rows())
-    return fitted_on(churn, value)
 
 
 def gaps(size: float, error: float = 0.05) -> Gaps:
@@ -109,13 +112,13 @@ def test_half_of_last_year_is_applied_and_nothing_of_no_year() -> None:
 @pytest.mark.parametrize(
     ("trials", "is_proved"),
     [
-        # Squares fall by .36 - .09 and .04 - .01: .30, twice the error .2 * sqrt(.45 ** 2 * ...).
+        # Squares fall by .36 - .09 and .04 - .01, or .30 with an error of .032.
         ([(0.6, 0.6), (-0.2, -0.2)], True),
-        # The same sizes told by a tenth of the customers: not sure.
+        # The same from fewer customers: an error of .38.
         ([(0.6, 0.6, 0.6), (-0.2, -0.2, 0.6)], False),
         # Last year was no guide: squares grow.
         ([(0.6, -0.1), (-0.2, 0.0)], False),
-        # Half of one, exactly: nothing is gained nor lost.
+        # .4 instead of .2: as far on the other side.
         ([(0.8, 0.2), (0.8, 0.2)], False),
         ([(0.6, 0.6)], False),
         ([], False),
@@ -128,9 +131,9 @@ def test_a_season_is_proved_by_squared_gaps_of_two_trials(
     assert Season(date(2023, 1, 1), gaps(0.4), tried).is_proved("binary") is is_proved
 
 
-def test_a_planted_season_is_found_and_proved() -> None:
+def test_a_planted_season_is_found_and_proved(seasonal: Snapshot) -> None:
     """BTYD knows the year's mean pace: October to December is some 2 / 1.25 of it."""
-    season = season_at(seasonal(), config(), BEFORE_CHRISTMAS, HORIZON)
+    season = season_at(seasonal, config(), BEFORE_CHRISTMAS, HORIZON)
     assert season.begins == date(2023, 10, 2)
     assert np.exp(season.last_year["poisson"].size) == pytest.approx(STRENGTH / 1.25, rel=0.15)
     assert season.last_year["binary"].size < -0.2
@@ -139,18 +142,18 @@ def test_a_planted_season_is_found_and_proved() -> None:
 
 
 @pytest.mark.parametrize("growing", [False, True])
-def test_a_company_without_seasons_has_none_though_it_grows(growing: bool) -> None:
-    snapshot = opened(shop(1_100, 6, 1.0, growing=growing))
+def test_a_company_without_seasons_has_none_though_it_grows(growing: bool, tmp_path: Path) -> None:
+    snapshot = opened(tmp_path, shop(1_100, 6, 1.0, growing=growing))
     season = season_at(snapshot, config(), BEFORE_CHRISTMAS, HORIZON)
     assert abs(season.last_year["poisson"].size) < 0.1
     assert not any(season.is_proved(objective) for objective in OBJECTIVES)
 
 
-def test_the_gaps_are_those_of_btyd_as_known_then() -> None:
+def test_the_gaps_are_those_of_btyd_as_known_then(tmp_path: Path) -> None:
     """Computed again from the orders: all customers are eligible, so sums are over all known."""
     orders = shop(400, 7, STRENGTH)
     asked = config(eligible_days=3650)
-    found = season_at(opened(orders), asked, BEFORE_CHRISTMAS, HORIZON).last_year
+    found = season_at(opened(tmp_path, orders), asked, BEFORE_CHRISTMAS, HORIZON).last_year
     who = np.array([row["customer_id"] for row in orders])
     day = np.array([(row["ordered_at"] - FIRST) // DAY for row in orders])
     value = np.array([row["amount"] for row in orders])
@@ -171,10 +174,11 @@ def test_the_gaps_are_those_of_btyd_as_known_then() -> None:
     )
 
 
-def test_nothing_from_the_cutoff_on_is_read() -> None:
+def test_nothing_from_the_cutoff_on_is_read(tmp_path: Path) -> None:
     orders = shop(300, 8, STRENGTH)
-    whole = season_at(opened(orders), config(), BEFORE_CHRISTMAS, HORIZON)
-    assert season_at(opened(orders, BEFORE_CHRISTMAS), config(), BEFORE_CHRISTMAS, HORIZON) == whole
+    whole = season_at(opened(tmp_path / "a", orders), config(), BEFORE_CHRISTMAS, HORIZON)
+    past = opened(tmp_path / "b", orders, BEFORE_CHRISTMAS)
+    assert season_at(past, config(), BEFORE_CHRISTMAS, HORIZON) == whole
 
 
 @pytest.mark.parametrize(
@@ -182,32 +186,32 @@ def test_nothing_from_the_cutoff_on_is_read() -> None:
     [(90, 365 + 180, True), (90, 365 + 179, False), (100, 365 + 200, True), (100, 564, False)],
 )
 def test_last_year_needs_half_a_year_and_two_horizons_before_it(
-    horizon: int, begun: int, is_told: bool
+    horizon: int, begun: int, is_told: bool, tmp_path: Path
 ) -> None:
     orders = shop(600, 9, STRENGTH)
     cutoff = min(row["ordered_at"] for row in orders).replace(hour=0, minute=0, second=0)
     cutoff = cutoff.replace(microsecond=0) + (begun + 1) * DAY
-    season = season_at(opened(orders), config(horizon), cutoff, horizon)
+    season = season_at(opened(tmp_path, orders), config(horizon), cutoff, horizon)
     assert bool(season.last_year) is is_told
     assert season.trials == ()
 
 
-def test_a_horizon_over_half_a_year_has_no_season_of_its_own() -> None:
-    assert season_at(seasonal(), config(183), BEFORE_CHRISTMAS, 183) == Season()
+def test_a_horizon_over_half_a_year_has_no_season_of_its_own(seasonal: Snapshot) -> None:
+    assert season_at(seasonal, config(183), BEFORE_CHRISTMAS, 183) == Season()
     assert season_notes(Season(), 183, {"tweedie": False}) == ()
 
 
-def test_propensities_move_by_the_same_log_odds_for_everybody() -> None:
-    churn, _ = rows()
-    before, after = (one.models.churn.predict(churn.test.X) for one in (unmoved(), moved()))
+def test_propensities_move_by_the_same_log_odds_for_everybody(pair: Pair) -> None:
+    churn = pair.churn
+    before, after = (one.models.churn.predict(churn.test.X) for one in (pair.unmoved, pair.moved))
     shift = np.log(after / (1 - after)) - np.log(before / (1 - before))
     assert shift == pytest.approx(churn.basis.season.shift("binary"), abs=1e-9)
     assert shift[0] < -0.1
 
 
-def test_orders_value_and_its_interval_move_by_one_factor() -> None:
-    _, value = rows()
-    before, after = (one.models.predict(value.test.X) for one in (unmoved(), moved()))
+def test_orders_value_and_its_interval_move_by_one_factor(pair: Pair) -> None:
+    value = pair.value
+    before, after = (one.models.predict(value.test.X) for one in (pair.unmoved, pair.moved))
     for objective, name in (("poisson", "expected_orders"), ("tweedie", "clv")):
         factor = np.exp(value.basis.season.shift(objective))
         assert factor > 1.1
@@ -216,41 +220,41 @@ def test_orders_value_and_its_interval_move_by_one_factor() -> None:
     assert after.clv_high.sum() == pytest.approx(before.clv_high.sum() * factor, rel=0.05)
 
 
-def test_the_forecast_of_christmas_comes_closer() -> None:
-    churn, value = rows()
+def test_the_forecast_of_christmas_comes_closer(pair: Pair) -> None:
+    churn, value = pair.churn, pair.value
     for name, actual in (("expected_orders", churn.test.orders), ("clv", value.test.value)):
         before, after = (
             abs(np.log(getattr(one.models.predict(churn.test.X), name).sum() / actual.sum()))
-            for one in (unmoved(), moved())
+            for one in (pair.unmoved, pair.moved)
         )
         assert after < before - 0.1
     before, after = (
         np.mean((one.models.churn.predict(churn.test.X) - churn.test.churned) ** 2)
-        for one in (unmoved(), moved())
+        for one in (pair.unmoved, pair.moved)
     )
     assert after < before - 0.002
 
 
-def test_a_season_is_no_reason() -> None:
-    X = rows()[0].test.X[:50]
-    assert (moved().models.contributions(X) == unmoved().models.contributions(X)).all()
+def test_a_season_is_no_reason(pair: Pair) -> None:
+    X = pair.churn.test.X[:50]
+    assert (pair.moved.models.contributions(X) == pair.unmoved.models.contributions(X)).all()
 
 
-def test_a_refit_takes_the_season_where_it_stands() -> None:
+def test_a_refit_takes_the_season_where_it_stands(seasonal: Snapshot, pair: Pair) -> None:
     """The data end with the year: last January to March lay below BTYD, so odds now rise."""
-    churn, value = rows()
+    churn, value = pair.churn, pair.value
     bases = {"churn": churn.basis, "clv": value.basis}
     refits = {
-        task: refit_rows(seasonal(), config(), task, churn.train.contract, basis)
+        task: refit_rows(seasonal, config(), task, churn.train.contract, basis)
         for task, basis in bases.items()
     }
     season = refits["churn"].basis.season
     assert season.begins == date(2024, 1, 2)
     assert season.shift("binary") > 0.05
-    served = refit_models(moved(), refits["churn"], config().training)
-    served = with_value_refitted(served, moved().value, refits["clv"], config().training)
-    plain = refit_models(unmoved(), refits["churn"], config().training)
-    plain = with_value_refitted(plain, unmoved().value, refits["clv"], config().training)
+    served = refit_models(pair.moved, refits["churn"], config().training)
+    served = with_value_refitted(served, pair.moved.value, refits["clv"], config().training)
+    plain = refit_models(pair.unmoved, refits["churn"], config().training)
+    plain = with_value_refitted(plain, pair.unmoved.value, refits["clv"], config().training)
     X = churn.test.X
     odds = [np.log(p / (1 - p)) for p in (one.churn.predict(X) for one in (plain, served))]
     assert odds[1] - odds[0] == pytest.approx(season.shift("binary"), abs=1e-9)
@@ -264,12 +268,12 @@ def test_an_isotonic_curve_is_moved_in_log_odds() -> None:
     assert curve.shifted(0.0) == curve
 
 
-def test_the_card_says_what_was_tried_and_what_came_of_it() -> None:
-    orders, value = moved().notes
+def test_the_card_says_what_was_tried_and_what_came_of_it(pair: Pair) -> None:
+    orders, value = pair.moved.notes
     assert orders.startswith("Season of churn and expected orders: the same days last year, from")
     assert orders.endswith("tried at 4 cutoffs since, came surely closer, so it is applied.")
     assert value.startswith("Season of CLV: ")
-    assert "not looked for; it takes 365 days of orders and 180 before them" in unmoved().notes[0]
+    assert pair.unmoved.notes[0].endswith("as it takes 545 days of orders before the cutoff.")
 
 
 def test_each_verdict_is_said_in_words() -> None:
@@ -296,3 +300,38 @@ def test_what_is_served_is_said_where_it_is_moved() -> None:
     )
     assert served_notes(season, {"binary": False}) == ()
     assert served_notes(Season(), {"binary": True}) == ()
+
+
+def test_a_bundle_keeps_the_season_for_one_row_and_at_the_horizon_of_the_curve(
+    seasonal: Snapshot, pair: Pair, tmp_path: Path
+) -> None:
+    churn = pair.churn
+    models = with_when(pair.moved.models, seasonal, config(), churn.train, BEFORE_CHRISTMAS)
+    bundle = write_bundle(tmp_path / "bundle", models, TINY_INFO, "# Generated\n")
+    X = churn.test.X[:200]
+    together, curve = bundle.predict(X), bundle.models.hazard.curve
+    assert (together.propensity == pair.moved.models.churn.predict(X)).all()
+    for name in ("propensity", "expected_orders", "clv", "clv_low", "clv_high"):
+        alone = [getattr(bundle.predict(X[row : row + 1]), name)[0] for row in range(len(X))]
+        assert (getattr(together, name) == alone).all()
+    at_horizon = curve(np.array([float(HORIZON)]), together.propensity, X, bundle.contract)[:, 0]
+    assert at_horizon == pytest.approx(together.propensity, abs=1e-8)
+
+
+def test_a_training_run_says_what_it_tried_and_what_it_serves(
+    seasonal: Snapshot, tmp_path: Path
+) -> None:
+    (tmp_path / "snapshots").symlink_to(seasonal.folder)
+    asked = config().model_copy(update={"workspace": tmp_path})
+    work = judged_work(asked, None, None, lambda: None, lambda _: None)
+    tried = [note for note in work.verdict.notes if note.startswith("Season")]
+    assert [note.split(":")[0] for note in tried] == [
+        "Season of churn and expected orders",
+        "Season of CLV",
+    ]
+    assert "from 2023-10-04" in tried[0]
+    _, models, served = served_models(work)
+    assert [note.split(", brought")[0] for note in served] == [
+        "Season as served: the same days last year, from 2024-01-02"
+    ] * 2
+    assert models.orders.level < work.fitted.models.orders.level
