@@ -1,6 +1,6 @@
-"""The season: what came a year ago beside what BTYD had forecast of it, where that helps again."""
+"""The season: how last year's same days departed from their year, where that helps again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
@@ -19,9 +19,9 @@ from training.calibration import shift_to_mean, sigmoid
 from training.families.glm import Objective, Vector
 from training.families.histories import histories_by_customer
 
-_YEAR = 365
+_YEAR = 364  # whole weeks, so that the days of the week are the same
 _LONGEST = _YEAR // 2
-_MOST_TRIALS = 4
+_QUARTERS = 4
 _FEWEST_DAYS = 180
 _STRENGTH = 0.5
 _FEWEST_TRIALS = 2
@@ -51,20 +51,23 @@ Gaps = Mapping[Objective, Gap]
 
 @dataclass(frozen=True)
 class Season:
-    """Last year's gaps of the window ahead, and how the same would have done since.
+    """How last year's days departed from their year, and how the same would have done since.
 
     Growth is no season: BTYD, fitted to the orders before a window, is asked only about the
-    customers known then, so those who come later are on neither side of the comparison.
+    customers known then, so those who come later are on neither side of the comparison. Nor is
+    what BTYD gets wrong all year, which the models' own level has learned: that is the mean.
     """
 
     begins: date | None = None
-    """The first local day of last year's window; None where it cannot tell."""
+    """The first local day of last year's window; None where last year does not tell."""
     last_year: Gaps = field(default_factory=dict)
+    """Of that window, less the mean of the year's."""
     trials: tuple[tuple[Gaps, Gaps], ...] = ()
-    """At cutoffs spread over the past year: the gaps a year before each, and its own."""
+    """At cutoffs of the past year: the gaps a year before each and its own, likewise less the mean
+    of the year before it."""
 
     def shift(self, objective: Objective) -> float:
-        """What to add to log odds or to the logs of means: half of last year's gap, or 0."""
+        """What to add to log odds or to the logs of means: half of last year's departure, or 0."""
         return _STRENGTH * self.last_year[objective].size if self.last_year else 0.0
 
     def is_proved(self, objective: Objective) -> bool:
@@ -87,7 +90,7 @@ class Season:
 def season_at(
     snapshot: Snapshot, config: PipelineConfig, cutoff: datetime, horizon_days: int
 ) -> Season:
-    """The season of the `horizon_days` from `cutoff`, tried at up to four cutoffs of the past year.
+    """The season of the `horizon_days` from `cutoff`, tried at up to four cutoffs before it.
 
     Nothing from `cutoff` on is read. Empty where the horizon is longer than half a year, which
     has little season left, or where last year's window has not got 180 days and two horizons of
@@ -99,13 +102,28 @@ def season_at(
         asked = shift_days(cutoff, -days_back, snapshot.zone)
         return _gaps(snapshot, config, asked, horizon_days)
 
-    if horizon_days > _LONGEST or (last_year := gaps(_YEAR)) is None:
+    step = _YEAR // (_QUARTERS if horizon_days <= _YEAR // _QUARTERS else 2)
+    backs = range(step, _YEAR + 1, step)
+
+    def departure(days_back: int, stand: int) -> Gaps | None:
+        """The gaps so many days back, less the mean of those in the year before `stand` days."""
+        if (found := gaps(days_back)) is None:
+            return None
+        year = [known for back in backs if (known := gaps(stand + back))]
+        return _less_mean(found, year) if len(year) == len(backs) else None
+
+    if horizon_days > _LONGEST or (last_year := departure(_YEAR, 0)) is None:
         return Season()
-    count = min(_MOST_TRIALS, _YEAR // horizon_days)
-    backs = [_YEAR * place // count for place in range(1, count + 1)]
-    tried = ((gaps(_YEAR + back), gaps(back)) for back in backs)
+    tried = ((departure(back + _YEAR, back), departure(back, back)) for back in backs)
     begins = local_day(shift_days(cutoff, -_YEAR, snapshot.zone), snapshot.zone)
     return Season(begins, last_year, tuple((then, own) for then, own in tried if then and own))
+
+
+def _less_mean(found: Gaps, year: Sequence[Gaps]) -> Gaps:
+    return {
+        objective: Gap(gap.size - float(np.mean([one[objective].size for one in year])), gap.error)
+        for objective, gap in found.items()
+    }
 
 
 def season_notes(
@@ -120,7 +138,10 @@ def season_notes(
     about = f"Season of {_listed(_NAMES[objective][0] for objective in moved)}"
     if not season.last_year:
         days = _YEAR + _days_needed(horizon_days)
-        return (f"{about}: not looked for, as it takes {days} days of orders before the cutoff.",)
+        return (
+            f"{about}: not looked for, as it takes {days} days of orders before the cutoff, and "
+            "customers enough a year ago.",
+        )
     return (f"{about}: {_brought(season, moved)}; {_verdict(season, moved)}.",)
 
 
@@ -137,7 +158,10 @@ def _brought(season: Season, objectives: Iterable[Objective]) -> str:
         f"{np.exp(season.last_year[objective].size):.2f} times the {_NAMES[objective][1]}"
         for objective in objectives
     )
-    return f"the same days last year, from {season.begins}, brought {ratios} that BTYD had forecast"
+    return (
+        f"beside the mean of their year, the same days last year, from {season.begins}, brought "
+        f"{ratios} that BTYD had forecast"
+    )
 
 
 def _verdict(season: Season, moved: Mapping[Objective, bool]) -> str:
