@@ -19,7 +19,7 @@ from features.engine import configured_snapshot
 from features.ingest.run import ingest
 from features.snapshot import Snapshot
 from features.windows import cutoff_from, day_number
-from training import dataset, rows
+from training import dataset, rows, season
 from training.btyd.history import History
 from training.dataset import Vector
 from training.families import forecast, histories
@@ -109,7 +109,7 @@ def material(name: str, save: Path | None) -> Material:
     if save is None:
         with tempfile.TemporaryDirectory() as folder:
             return _made(split, Path(folder))
-    code = fingerprint(sys.modules[__name__], dataset, rows, histories, forecast)
+    code = fingerprint(sys.modules[__name__], dataset, rows, season, histories, forecast)
     return kept(save / f"{name}-rows-{code}.pickle", lambda: _made(split, save))
 
 

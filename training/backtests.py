@@ -173,4 +173,4 @@ def _lines(axes: Axes, rows: Sequence[BacktestRow], metrics: dict[str, str]) -> 
 
 def _plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper left")

@@ -33,6 +33,17 @@ class Calibration(BaseModel):
             return propensity
         return sigmoid(self.slope * raw_score + self.intercept)
 
+    def shifted(self, log_odds: float) -> "Calibration":
+        """The calibration with so much added to the log odds of every propensity."""
+        if not log_odds:
+            return self
+        if self.kind != "isotonic":
+            return self.model_copy(update={"intercept": self.intercept + log_odds})
+        propensity = np.array(self.propensities)
+        moved = sigmoid(np.log(propensity) - np.log1p(-propensity) + log_odds)
+        # Built anew, as a copy would keep the knots.
+        return Calibration(kind=self.kind, scores=self.scores, propensities=tuple(moved.tolist()))
+
     @cached_property
     def _knots(self) -> tuple[Vector, Vector]:
         return np.array(self.scores), np.array(self.propensities)

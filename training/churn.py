@@ -24,10 +24,14 @@ class ChurnFit:
 
     model: ChurnModel
     fitted: EnsembleFit
+    calibration: Calibration
+    """That of the model, before it is moved by the season ahead."""
     out_of_fold: Vector
     """Calibrated propensities of the training rows that cross-validation looked at."""
     proved: bool
     """Whether the calibration was chosen on a later period than it was learned from."""
+    seasonal: bool = False
+    """Whether it is moved by the season: tried before, that surely helped."""
 
 
 def fit_churn(rows: Rows, training: TrainingConfig) -> ChurnFit:
@@ -45,8 +49,11 @@ def fit_churn(rows: Rows, training: TrainingConfig) -> ChurnFit:
     sample = data.rows(fitted.looked_at)
     kind = _proved_kind(fitted, sample, basis, training)
     calibration = _calibration(kind, fitted, sample, basis.at)
-    model = ChurnModel(fitted.ensemble, calibration)
-    return ChurnFit(model, fitted, calibration.apply(fitted.out_of_fold), kind is not None)
+    seasonal = basis.season.is_proved("binary")
+    shift = basis.season.shift("binary") if seasonal else 0.0
+    model = ChurnModel(fitted.ensemble, calibration.shifted(shift))
+    out_of_fold = calibration.apply(fitted.out_of_fold)
+    return ChurnFit(model, fitted, calibration, out_of_fold, kind is not None, seasonal)
 
 
 def refit_churn(
@@ -54,14 +61,15 @@ def refit_churn(
 ) -> ChurnModel:
     """The same model on more rows: rounds, weights and calibration stay as `fitted` found them.
 
-    An anchored level is anchored again, where the basis stands.
+    An anchored level is anchored again, where the basis stands, and so is the season's part.
     """
     forecast = churn_forecast(data, basis.at, basis)
     ensemble = refit_ensemble(fitted.fitted, _examples(data), forecast, training)
-    calibration = fitted.model.calibration
+    calibration = fitted.calibration
     if calibration.kind == "anchored" and basis.at:
         calibration = _anchored(ensemble, basis.at)
-    return ChurnModel(ensemble, calibration)
+    shift = basis.season.shift("binary") if fitted.seasonal else 0.0
+    return ChurnModel(ensemble, calibration.shifted(shift))
 
 
 def churn_forecast(data: Dataset, at: Standpoint | None, basis: Basis) -> Forecast | None:

@@ -30,6 +30,8 @@ class Level:
     """Actual over predicted total, for customers out of fold."""
     strength: float
     """How far the total is moved to BTYD's: 0 not at all, 1 all the way."""
+    seasonal: bool = False
+    """Whether the total is moved by the season: tried before, that surely helped."""
 
     def factor(self, ensemble: Ensemble, at: Standpoint | None) -> float:
         """The factor for the customers asked about at a standpoint."""
@@ -69,7 +71,7 @@ def fit_orders(rows: Rows, training: TrainingConfig) -> OrdersFit:
     Raises CannotTrain with fewer than 50 rows that bought.
     """
     fitted, level = _fit(rows.train, rows.basis, "poisson", training)
-    factor = level.factor(fitted.ensemble, rows.basis.at)
+    factor = _factor(level, fitted.ensemble, rows.basis)
     return OrdersFit(OrdersModel(fitted.ensemble, factor), fitted, level)
 
 
@@ -78,7 +80,7 @@ def refit_orders(
 ) -> OrdersModel:
     """The same model on more rows; what `fitted` chose stays, the total is set again."""
     ensemble = _refit(fitted.fitted, data, basis, training)
-    return OrdersModel(ensemble, fitted.level.factor(ensemble, basis.at))
+    return OrdersModel(ensemble, _factor(fitted.level, ensemble, basis))
 
 
 def fit_value(rows: ValueRows, training: TrainingConfig) -> ValueFit:
@@ -94,7 +96,7 @@ def fit_value(rows: ValueRows, training: TrainingConfig) -> ValueFit:
     actual = np.asarray(rows.train.value)[fitted.looked_at]
     conformal = fit_intervals(out_of_fold, actual)
     source = _interval_source(fitted, level, conformal, rows.basis, training)
-    factor = level.factor(fitted.ensemble, rows.basis.at)
+    factor = _factor(level, fitted.ensemble, rows.basis)
     model = ValueModel(fitted.ensemble, factor, conformal)
     model = _with_intervals(model, source, rows.basis.at, training.seed)
     return ValueFit(model, fitted, level, out_of_fold, source)
@@ -105,7 +107,7 @@ def refit_value(
 ) -> ValueModel:
     """The same model on more rows; what `fitted` chose stays, the total is set again."""
     ensemble = _refit(fitted.fitted, data, basis, training)
-    factor = fitted.level.factor(ensemble, basis.at)
+    factor = _factor(fitted.level, ensemble, basis)
     model = ValueModel(ensemble, factor, fitted.model.intervals)
     return _with_intervals(model, fitted.interval_source, basis.at, training.seed)
 
@@ -149,7 +151,15 @@ def _fit(
     forecast = _forecast(data, basis.at, basis, examples)
     fitted = fit_ensemble(examples, data.customer_id, forecast, training)
     own = _ratio(_actual(data, objective)[fitted.looked_at], fitted.out_of_fold)
-    return fitted, Level(own, _proved_strength(fitted, own, basis, training))
+    strength = _proved_strength(fitted, own, basis, training)
+    return fitted, Level(own, strength, basis.season.is_proved(objective))
+
+
+def _factor(level: Level, ensemble: Ensemble, basis: Basis) -> float:
+    """The factor on the means where the basis stands, with the season ahead where it is proved."""
+    plain = level.factor(ensemble, basis.at)
+    shift = basis.season.shift(ensemble.objective) if level.seasonal else 0.0
+    return plain * float(np.exp(shift))
 
 
 def _refit(fitted: EnsembleFit, data: Dataset, basis: Basis, training: TrainingConfig) -> Ensemble:

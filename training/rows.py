@@ -31,6 +31,7 @@ from training.dataset import (
 from training.families.boosting import sample_customers
 from training.families.forecast import Standpoint
 from training.families.histories import standpoint
+from training.season import Season, season_at
 from training.uncontacted import set_contacted_apart
 from training.unfilled import blank_unfilled
 
@@ -58,6 +59,8 @@ class Basis:
     """Where the models are asked first: the test cutoff, for the served ones the data's end."""
     proof: Proof | None = None
     """None when no training label window ends before another training cutoff."""
+    season: Season = field(default_factory=Season)
+    """Of the horizon after `at`; empty where last year does not tell it."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,8 @@ def refit_rows(
         return Refit(data, basis)
     latest = unlabelled_rows(snapshot, config, snapshot.manifest.watermark, contract)
     at = _stand(snapshot, config, latest) if len(latest) else None
-    return Refit(data, replace(basis, at=at or basis.at))
+    season = season_at(snapshot, config, snapshot.manifest.watermark, basis.horizon_days)
+    return Refit(data, replace(basis, at=at or basis.at, season=season))
 
 
 def value_rows(
@@ -247,7 +251,8 @@ def _basis(
             "too few customers ordered again to stretch them; shorten the horizon"
         )
     stand = partial(_stand, snapshot, config)
-    return Basis(*horizons, at, proof_of(train, horizons[0], stand))
+    season = season_at(snapshot, config, cutoffs_of(test)[-1], horizons[1]) if at else Season()
+    return Basis(*horizons, at, proof_of(train, horizons[0], stand), season)
 
 
 def _stand(snapshot: Snapshot, config: PipelineConfig, data: Dataset) -> Standpoint | None:

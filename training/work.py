@@ -36,6 +36,7 @@ from training.rows import (
     refit_rows,
     value_rows,
 )
+from training.season import served_notes
 from training.timing.when import with_when
 from training.tuning.search import Watcher, tuned
 from training.uncontacted import as_if_uncontacted, stands_for
@@ -170,13 +171,15 @@ def served_models(work: Work) -> tuple[Work, Models, tuple[str, ...]]:
     models = refit_models(fitted, churn, config.training)
     models = replace(models, churn=in_population(models.churn, churn.data, rate))
     models = with_when(models, snapshot, config, churn.data, snapshot.manifest.watermark)
-    corrected = population_notes(churn.data, rate)
+    seasons = served_notes(churn.basis.season, fitted.seasonal("churn"))
+    corrected = (*population_notes(churn.data, rate), *seasons)
     del churn
     if "clv" in work.bases:
         value = refit_rows(snapshot, config, "clv", contract, work.bases["clv"])
         accounts = _refitted(accounts, CLV, value)
         if fitted.value:
             models = with_value_refitted(models, fitted.value, value, config.training)
+            corrected += served_notes(value.basis.season, fitted.seasonal("clv"))
     models = replace(models, uplift=work.uplift.uplift if work.uplift else None)
     return replace(work, accounts=accounts), models, corrected
 

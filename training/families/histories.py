@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 
 from features.config import PipelineConfig
 from features.feature_contract import FeatureContract, Matrix
@@ -17,7 +18,7 @@ from training.families.forecast import Standpoint, can_forecast
 _LEAST_SHARE = 0.01
 # The amounts are added as decimals, so that the order of adding does not show.
 _HISTORIES = """
-    SELECT count(DISTINCT day) - 1 AS frequency, max(day) - min(day) AS recency,
+    SELECT customer_id, count(DISTINCT day) - 1 AS frequency, max(day) - min(day) AS recency,
            $day - 1 - min(day) AS t, count(DISTINCT day) AS orders,
            CAST(sum(CAST(amount AS DECIMAL(38, 9))) AS DOUBLE) / count(DISTINCT day) AS mean_value
     FROM orders WHERE NOT is_return AND day < $day GROUP BY customer_id ORDER BY customer_id
@@ -26,10 +27,17 @@ _HISTORIES = """
 
 def histories(snapshot: Snapshot, cutoff: datetime) -> History:
     """The history of every customer who had ordered before `cutoff`, by id; times in days."""
+    return histories_by_customer(snapshot, cutoff)[1]
+
+
+def histories_by_customer(
+    snapshot: Snapshot, cutoff: datetime
+) -> tuple[npt.NDArray[np.str_], History]:
+    """The customers who had ordered before `cutoff`, sorted, and their histories."""
     day = day_number(cutoff, snapshot.zone)
     found = snapshot.connection.cursor().execute(_HISTORIES, {"day": day}).fetchnumpy()
     columns = (np.asarray(found[name], dtype=np.float64) for name in _COLUMNS)
-    return History(*columns)
+    return np.asarray(found["customer_id"], dtype=np.str_), History(*columns)
 
 
 _COLUMNS = ("frequency", "recency", "t", "orders", "mean_value")

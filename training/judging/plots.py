@@ -38,7 +38,7 @@ def draw_value(
     axes.set_xticks(list(places))
     axes.set_xlabel("decile of predicted CLV (10 is highest)")
     axes.set_ylabel(f"mean net contribution per customer ({currency})")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left")
     return written(figure, folder / "value_deciles.png")
 
 
@@ -92,7 +92,7 @@ def _reliability(evaluation: ChurnEvaluation, path: Path, generated: bool) -> Pa
     axes.set_ylim(0, min(limit, 1.02))
     axes.set_xlabel("mean propensity of the bin")
     axes.set_ylabel(f"share that churned ({evaluation.rows:,} customers, ten bins)")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left")
     return written(figure, path)
 
 

@@ -25,7 +25,7 @@ def write_uplift_report(folder: Path, fit: UpliftFit, *, generated: bool) -> Pat
     axes.plot([0, 100], [0, 1_000 * gain[-1]], "--", color=REFERENCE_COLOUR, label="at random")
     axes.set_xlabel("customers contacted (%)")
     axes.set_ylabel("value kept per 1,000 customers, contacted less held out")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower right")
     return written(figure, folder / "qini.png")
 
 
