@@ -20,7 +20,7 @@ from serving.served import load_served
 from tests.serving.outreach.outreach_company import DAY, Shop, open_shop, shop_config
 from tests.serving.scored_company import CONTRACT, CUTOFF, NOW
 from tests.training.test_uplift_model import tiny_uplift
-from training.bundle import Uplift
+from training.bundle import Uplift, write_bundle
 
 NOBODY = Holdout(b"a key of sixteen bytes or more", "retention", 1e-9)
 
@@ -152,11 +152,11 @@ def test_the_language_is_told_by_its_code(basis: Basis, stated: str | None, lang
     assert one_of(with_people(basis, persons=people)).language == language
 
 
-def with_uplift(shop: Shop, uplift: Uplift) -> Basis:
-    """The basis when the served bundle has an uplift model too."""
+def with_uplift(shop: Shop, uplift: Uplift, folder: Path) -> Basis:
+    """The basis when the served bundle, written anew to `folder`, has an uplift model too."""
     served = load_served(shop.config.workspace)
     models = replace(served.bundle.models, uplift=uplift)
-    bundle = replace(served.bundle, models=models)
+    bundle = write_bundle(folder, models, served.bundle.manifest, served.bundle.card)
     return read_basis(shop.config, replace(served, bundle=bundle), NOW)
 
 
@@ -166,9 +166,9 @@ def rows_of(shop: Shop, basis: Basis) -> np.ndarray:
     return np.vstack([known[one.customer_id] for one in basis.scored])
 
 
-def test_a_proven_model_takes_the_place_of_the_assumption(shop: Shop) -> None:
+def test_a_proven_model_takes_the_place_of_the_assumption(shop: Shop, tmp_path: Path) -> None:
     uplift = tiny_uplift(contract=CONTRACT)
-    basis = with_uplift(shop, uplift)
+    basis = with_uplift(shop, uplift, tmp_path)
     assert (basis.is_assumed, basis.verdict) == (False, "Uplift was judged.")
     changes, flagged = uplift.foreseen(rows_of(shop, basis))
     assert [one.change for one in basis.changes] == list(changes)  # type: ignore[arg-type]
@@ -177,9 +177,11 @@ def test_a_proven_model_takes_the_place_of_the_assumption(shop: Shop) -> None:
     assert 0 < sum(flags) < len(flags)
 
 
-def test_a_model_that_abstains_leaves_the_assumption_and_keeps_its_flags(shop: Shop) -> None:
+def test_a_model_that_abstains_leaves_the_assumption_and_keeps_its_flags(
+    shop: Shop, tmp_path: Path
+) -> None:
     uplift = tiny_uplift(ranks=False, contract=CONTRACT)
-    basis = with_uplift(shop, uplift)
+    basis = with_uplift(shop, uplift, tmp_path)
     assert basis.is_assumed
     assert [one.change for one in basis.changes] == [
         0.5 * one.churn_probability for one in basis.scored
