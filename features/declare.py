@@ -101,7 +101,7 @@ class Feature:
         return next(aggregates(self.formula)).days
 
     @property
-    def reach_days(self) -> int | None:
+    def lookback_days(self) -> int | None:
         """How many days back its oldest rows may lie; None where it looks at all history."""
         days = [part.days for part in aggregates(self.formula)]
         known = [each for each in days if each is not None]

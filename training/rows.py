@@ -33,7 +33,7 @@ from training.families.forecast import Standpoint
 from training.families.histories import standpoint
 from training.season import Season, season_at
 from training.uncontacted import set_contacted_apart
-from training.unfilled import blank_unfilled
+from training.unfilled import without_unfilled
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def churn_rows(
     split, learned = _split_or_stretch(snapshot, config, wanted, before)
     short = _with_horizon(config, learned)
     train = build_dataset(snapshot, short, split.train, "churn")
-    blank_unfilled(train, snapshot.manifest.first, split.test)
+    train = without_unfilled(train, snapshot.manifest.first, split.test)
     test = build_dataset(snapshot, config, (split.test,), "churn", train.contract)
     asked = test
     apart: Contacts | None = None
@@ -159,7 +159,7 @@ def refit_rows(
     short = _with_horizon(config, basis.learned_days)
     split = plan_split(snapshot, config, basis.learned_days)
     data = build_dataset(snapshot, short, split.refit, task, contract)
-    blank_unfilled(data, snapshot.manifest.first, snapshot.manifest.watermark)
+    data = without_unfilled(data, snapshot.manifest.first, snapshot.manifest.watermark)
     if basis.at is None:
         return Refit(data, basis)
     latest = unlabelled_rows(snapshot, config, snapshot.manifest.watermark, contract)
@@ -188,7 +188,7 @@ def value_rows(
         split, learned = _split_or_stretch(snapshot, config, wanted, before)
         short = _with_horizon(config, learned)
         train = build_dataset(snapshot, short, split.train, "clv", contract)
-        blank_unfilled(train, snapshot.manifest.first, split.test)
+        train = without_unfilled(train, snapshot.manifest.first, split.test)
         require_trainable(train)
     except (NotEnoughHistory, CannotTrain, ImmatureCutoff) as error:
         raise NoValueModel(f"{error} (clv.horizon_days can be shorter)") from None

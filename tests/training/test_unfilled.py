@@ -11,7 +11,7 @@ from tests.training.test_stretch import DAY, FIRST, config, young
 from training.dataset import Dataset
 from training.fitting import fit_models
 from training.rows import churn_rows
-from training.unfilled import blank_unfilled
+from training.unfilled import without_unfilled
 
 NAMES = (
     "orders_days_since_last",  # all history
@@ -46,8 +46,8 @@ def test_a_window_goes_that_fills_between_the_last_lesson_and_the_question(
     taught: int, asked: int, left: list[str]
 ) -> None:
     data = rows(taught - 30, taught)
-    blank_unfilled(data, FIRST, FIRST + asked * DAY)
-    known = ~np.isnan(data.X)
+    found = without_unfilled(data, FIRST, FIRST + asked * DAY)
+    known = ~np.isnan(found.X)
     assert (known[0] == known[1]).all()
     assert [name for name, kept in zip(NAMES, known[0], strict=True) if kept] == left
 
