@@ -1,6 +1,8 @@
 """The operations database: what Setia must not forget, on SQLite in the workspace or PostgreSQL."""
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -37,6 +39,7 @@ REVISION = "0002"
 """The newest migration; known here so that an up-to-date database opens without Alembic."""
 
 _BUSY_SECONDS = 20.0
+_AGAIN_SECONDS = 0.01
 _MIGRATION_LOCK = 7_365_746_961
 """Names the advisory lock under which PostgreSQL is migrated."""
 
@@ -259,8 +262,25 @@ def _sqlite(file: Path) -> Engine:
 def _sqlite_connected(connection: Any, _record: object) -> None:
     # Without this the driver begins transactions by itself, and never IMMEDIATE ones.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
+    _log_ahead(connection)
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on, which is done once for a file.
+
+    Of those who open a new file at once, SQLite refuses all but one without waiting.
+    """
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _sqlite_begin(connection: Connection) -> None:

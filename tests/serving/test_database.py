@@ -39,6 +39,16 @@ def test_those_who_open_it_at_once_migrate_it_once(place: Place) -> None:
         database.close()
 
 
+def test_of_those_who_make_a_file_at_once_none_is_turned_away(tmp_path: Path) -> None:
+    """SQLite does not wait where two would turn a new file's log on, so many files are made."""
+    with ThreadPoolExecutor(4) as together:
+        for number in range(30):
+            opened = [Database(tmp_path / str(number)) for _ in range(4)]
+            assert list(together.map(list_keys, opened)) == [[]] * 4
+            for database in opened:
+                database.close()
+
+
 def test_a_newer_database_is_refused(place: Place, database: Database) -> None:
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
