@@ -8,23 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    and_,
-    bindparam,
-    case,
-    exists,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, insert, or_, select
 
 from serving.database import Database
 from serving.outreach.deliver.endpoints import circuit_of, keep_circuit
+from serving.outreach.deliver.moves import ONE_MESSAGE, expire, reclaim
 from serving.outreach.deliver.recheck import Permission
 from serving.outreach.deliver.retries import after_attempt
 from serving.outreach.message import Message, Receipt
@@ -80,8 +68,9 @@ def lease(
     """
     with database.writing() as connection:
         take_turn(connection)
-        _expire(connection, endpoint, now)
-        _reclaim(connection, endpoint, now, repeatable=repeatable)
+        own = MESSAGES.c.endpoint == endpoint
+        expire(connection, own, now)
+        reclaim(connection, own, now, now, repeatable=repeatable)
         admitted = circuit_of(connection, endpoint).admits(most, now)
         due, taken = _due(endpoint, now, admitted), list[Leased]()
         while admitted and not taken and (rows := connection.execute(due).all()):
@@ -137,34 +126,6 @@ def _due(endpoint: str, now: datetime, most: int) -> Select[Any]:
         .limit(most)
         .with_for_update(skip_locked=True)
     )
-
-
-def _expire(connection: Connection, endpoint: str, now: datetime) -> None:
-    late = and_(MESSAGES.c.state == "pending", MESSAGES.c.not_after <= now)
-    values = {"state": "expired", "settled_at": now, "detail": "past its time"}
-    _move(connection, endpoint, late, values)
-
-
-def _reclaim(connection: Connection, endpoint: str, now: datetime, *, repeatable: bool) -> None:
-    """Take back what ended workers held."""
-    ended = and_(MESSAGES.c.state == "sending", MESSAGES.c.leased_until <= now)
-    # The token stays: should the worker live after all, its answer counts until another leases.
-    values: dict[str, Any] = {"state": "pending"}
-    if not repeatable:
-        values = {"state": "unknown", "settled_at": now, "detail": "its worker ended half-way"}
-    # It may have arrived, so that it counts against caps like every message that was tried.
-    values["attempts"] = case((MESSAGES.c.attempts > 0, MESSAGES.c.attempts), else_=1)
-    _move(connection, endpoint, ended, values)
-
-
-def _move(
-    connection: Connection, endpoint: str, which: ColumnElement[bool], values: dict[str, Any]
-) -> None:
-    """Set `values` where nobody holds the row: a transaction that leases waits for none."""
-    query = select(MESSAGES.c.sequence).where(MESSAGES.c.endpoint == endpoint, which)
-    free = connection.execute(query.with_for_update(skip_locked=True)).scalars().all()
-    if free:
-        connection.execute(_MOVE.values(values), [{"of": sequence} for sequence in free])
 
 
 def _taken(
@@ -258,15 +219,14 @@ def _record(
         keep_circuit(connection, endpoint, after)
 
 
-_MOVE = update(MESSAGES).where(MESSAGES.c.sequence == bindparam("of"))
-_TAKE = _MOVE.values(state="sending", lease=bindparam("by"), leased_until=bindparam("until"))
-_KEEP = _MOVE.values(
+_TAKE = ONE_MESSAGE.values(state="sending", lease=bindparam("by"), leased_until=bindparam("until"))
+_KEEP = ONE_MESSAGE.values(
     state=bindparam("to_state"),
     next_at=bindparam("to_next"),
     settled_at=bindparam("at"),
     detail=bindparam("said"),
 )
-_SETTLE = _MOVE.values(
+_SETTLE = ONE_MESSAGE.values(
     state=bindparam("to_state"),
     attempts=bindparam("to_attempts"),
     next_at=bindparam("to_next"),
