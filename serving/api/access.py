@@ -11,14 +11,13 @@ from serving.api.limits import Headers, Limits
 from serving.api.problems import Problem
 from serving.database import Database, DatabaseError
 from serving.keys import SCOPES, ApiKey, Scope, list_keys, note_used, token_digest, token_id
+from serving.outreach.opt_out import PATH as SIGNED_LINKS
 
 SIGNED = "/v1/outcomes/signed"
 """Where a signature takes the place of a key."""
 OPEN_PATHS = frozenset(
     {"/", "/healthz", "/livez", "/readyz", "/metrics", "/v1/openapi.json", SIGNED}
 )
-_OPEN_BELOW = "/v1/unsubscribe/"
-"""Here the link itself is signed."""
 
 _ADMIN: frozenset[Scope] = frozenset({"admin"})
 _ENOUGH: dict[str, frozenset[Scope]] = {
@@ -43,7 +42,7 @@ _log = logging.getLogger("setia.serving")
 
 def is_open(path: str) -> bool:
     """Whether a path asks for no key."""
-    return path in OPEN_PATHS or path.startswith(_OPEN_BELOW)
+    return path in OPEN_PATHS or path.startswith(SIGNED_LINKS)
 
 
 def scopes_enough(method: str, path: str) -> frozenset[Scope]:

@@ -1,6 +1,5 @@
 """The keyed hashes of those who were erased, in the operations database."""
 
-import secrets
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,7 +7,8 @@ from sqlalchemy import Connection, insert, select
 
 from features.forgotten import NOBODY, Forgotten
 from serving.database import Database
-from serving.outreach.records import FORGOTTEN, SECRETS
+from serving.outreach.kept_secrets import kept_secret, made_secret
+from serving.outreach.records import FORGOTTEN
 
 ERASED = "erased_"
 """Begins the name under which an erased person's decisions are still counted."""
@@ -22,9 +22,10 @@ class Erased(ValueError):
 
 def forgotten_in(connection: Connection) -> Forgotten:
     """Everybody who was erased; read it in the transaction that acts on it."""
-    key = _key(connection)
-    digests = frozenset(connection.scalars(select(FORGOTTEN.c.digest))) if key else frozenset()
-    return Forgotten(key, digests)
+    key = kept_secret(connection, _SECRET)
+    if key is None:
+        return NOBODY
+    return Forgotten(key.hex(), frozenset(connection.scalars(select(FORGOTTEN.c.digest))))
 
 
 def forgotten_by(database: Database) -> Forgotten:
@@ -45,16 +46,9 @@ def forget_for_good(connection: Connection, customer_id: str, now: datetime) -> 
     """Keep the hash of the id; returns when that was done before, if it was."""
     known = forgotten_in(connection)
     if not known.key:
-        known = replace(known, key=secrets.token_hex(32))
-        connection.execute(insert(SECRETS).values(name=_SECRET, value=bytes.fromhex(known.key)))
+        known = replace(known, key=made_secret(connection, _SECRET).hex())
     digest = known.digest(customer_id)
     before = connection.scalar(select(FORGOTTEN.c.at).where(FORGOTTEN.c.digest == digest))
     if before is None:
         connection.execute(insert(FORGOTTEN).values(digest=digest, at=now))
     return before
-
-
-def _key(connection: Connection) -> str:
-    """The key of the hashes; empty before the first erasure."""
-    value = connection.scalar(select(SECRETS.c.value).where(SECRETS.c.name == _SECRET))
-    return value.hex() if value else ""

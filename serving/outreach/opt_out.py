@@ -3,28 +3,23 @@
 import base64
 import binascii
 import hmac
-import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from serving.database import Database, insert_or
-from serving.outreach.records import SECRETS
+from serving.database import Database
+from serving.outreach.kept_secrets import kept_secret, made_secret
 
 PATH = "/v1/unsubscribe/"
 """Under which the service takes them; a signature stands for a key there."""
 
 _SECRET = "opt_out"  # noqa: S105 - the name under which the key is kept
-_KEY_BYTES = 32
 _SIGNATURE_BYTES = 16
 """Half of HMAC-SHA256, which keeps links short (RFC 2104, 5)."""
 
 
 class OptOutError(ValueError):
     """A link that Setia did not make."""
-
-
-_KEY = select(SECRETS.c.value).where(SECRETS.c.name == _SECRET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +60,13 @@ def opened(key: bytes | None, token: str) -> tuple[str, str]:
 
 def opt_out_key(connection: Connection) -> bytes | None:
     """The key that signs the links; None while none was ever made."""
-    return connection.execute(_KEY).scalar()
+    return kept_secret(connection, _SECRET)
 
 
 def made_key(database: Database) -> bytes:
-    """The same, made by the first who asks: two who do at once have the same."""
-    row = {"name": _SECRET, "value": secrets.token_bytes(_KEY_BYTES)}
+    """The same, made by the first who asks."""
     with database.writing() as connection:
-        connection.execute(insert_or(connection, SECRETS).values(row).on_conflict_do_nothing())
-        key: bytes = connection.execute(_KEY).scalar_one()
-        return key
+        return made_secret(connection, _SECRET)
 
 
 def _signature(key: bytes, channel: str, customer: bytes) -> bytes:
