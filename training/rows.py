@@ -164,7 +164,9 @@ def refit_rows(
         return Refit(data, basis)
     latest = unlabelled_rows(snapshot, config, snapshot.manifest.watermark, contract)
     at = _stand(snapshot, config, latest) if len(latest) else None
-    season = season_at(snapshot, config, snapshot.manifest.watermark, basis.horizon_days)
+    season = basis.season
+    if season.is_used:
+        season = season_at(snapshot, config, snapshot.manifest.watermark, basis.horizon_days)
     return Refit(data, replace(basis, at=at or basis.at, season=season))
 
 

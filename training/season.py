@@ -86,6 +86,11 @@ class Season:
             variance += (2.0 * shift * gap.error) ** 2
         return gain > _SURE * float(np.sqrt(variance))
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is moved by it."""
+        return any(self.is_proved(objective) for objective in self.last_year)
+
 
 def season_at(
     snapshot: Snapshot, config: PipelineConfig, cutoff: datetime, horizon_days: int
