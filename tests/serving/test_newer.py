@@ -71,6 +71,14 @@ def test_a_run_that_knows_the_rows_takes_the_place_of_the_live_score(
     assert found(known, about, "ana", "budi") == {"ana": False, "budi": False}
 
 
+@pytest.fixture
+def slow(place: Place, other: Database) -> Database:
+    """Another worker's, where commits need not come in the order of the numbers."""
+    if place.url is None:
+        pytest.skip("SQLite commits in the order of the numbers")
+    return other
+
+
 @contextmanager
 def slow_score(database: Database, customer_id: str) -> Iterator[None]:
     """A live score with its number drawn, committed when the block ends."""
@@ -81,12 +89,10 @@ def slow_score(database: Database, customer_id: str) -> Iterator[None]:
 
 
 def test_a_score_is_not_missed_however_late_after_one_with_a_higher_number_it_is_committed(
-    place: Place, database: Database, about: About, other: Database
+    database: Database, about: About, slow: Database
 ) -> None:
-    if place.url is None:
-        pytest.skip("SQLite commits in the order of the numbers")
     known = NewerScores(database)
-    with slow_score(other, "ana"):
+    with slow_score(slow, "ana"):
         # Scores of an hour, looked at after each, while the slow one hangs.
         for minute in range(60):
             keep(database, f"customer {minute}", NOW + timedelta(minutes=minute, seconds=2))
@@ -98,16 +104,14 @@ def test_a_score_is_not_missed_however_late_after_one_with_a_higher_number_it_is
 
 
 def test_of_several_slow_scores_each_is_found_once_it_is_committed(
-    place: Place, database: Database, about: About, other: Database
+    database: Database, about: About, slow: Database
 ) -> None:
-    if place.url is None:
-        pytest.skip("SQLite commits in the order of the numbers")
     known = NewerScores(database)
     with ExitStack() as last, ExitStack() as first:
-        first.enter_context(slow_score(other, "ana"))
+        first.enter_context(slow_score(slow, "ana"))
         keep(database, "budi", NOW + SECOND)
         known.refresh(about)
-        last.enter_context(slow_score(other, "citra"))
+        last.enter_context(slow_score(slow, "citra"))
         keep(database, "dewi", NOW + SECOND)
         known.refresh(about)
         first.close()
